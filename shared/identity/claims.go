@@ -1,0 +1,92 @@
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"stoa/shared/account"
+)
+
+// claims are the claims of an access token that we read. Those of v1 and v2 tokens differ in names only.
+type claims struct {
+	jwt.RegisteredClaims
+	TenantID        string  `json:"tid"`
+	AppID           string  `json:"appid"` // v1
+	AuthorizedParty string  `json:"azp"`   // v2
+	ObjectID        string  `json:"oid"`
+	UPN             string  `json:"upn"`
+	PreferredName   string  `json:"preferred_username"` // v2
+	Name            string  `json:"name"`
+	Scope           *string `json:"scp"`       // only in tokens of people, be it empty (FUL-2)
+	ResourceID      string  `json:"xms_mirid"` // only in tokens of managed identities
+}
+
+// consistent checks what must hold between the claims: the issuer is the one of the token's own directory, an
+// application is named, and a person has an id (FUL-2).
+func (c *claims) consistent(issuers []string) error {
+	tenant := strings.ToLower(c.TenantID)
+	if !guid(tenant) {
+		return fmt.Errorf("tid %q is no GUID", c.TenantID)
+	}
+	if !issued(c.Issuer, tenant, issuers) {
+		return fmt.Errorf("issuer %q does not speak for directory %s", c.Issuer, tenant)
+	}
+	switch {
+	case c.AppID == "" && c.AuthorizedParty == "":
+		return errors.New("neither appid nor azp")
+	case c.AppID != "" && c.AuthorizedParty != "" && !strings.EqualFold(c.AppID, c.AuthorizedParty):
+		return fmt.Errorf("appid %q and azp %q differ", c.AppID, c.AuthorizedParty)
+	case c.Scope != nil && c.ObjectID == "":
+		return errors.New("a person without oid")
+	}
+	return nil
+}
+
+// caller says who the claims speak for. Ids come in lower case, so that they compare.
+func (c *claims) caller() account.Caller {
+	who := account.Caller{
+		Kind: account.App, TenantID: strings.ToLower(c.TenantID), AppID: strings.ToLower(c.AppID),
+		ObjectID: strings.ToLower(c.ObjectID),
+	}
+	if who.AppID == "" {
+		who.AppID = strings.ToLower(c.AuthorizedParty)
+	}
+	switch {
+	case c.Scope != nil:
+		who.Kind, who.UPN, who.Name = account.User, c.UPN, c.Name
+		if who.UPN == "" {
+			who.UPN = c.PreferredName
+		}
+	case c.ResourceID != "":
+		who.Kind, who.ResourceID = account.ManagedIdentity, c.ResourceID
+	}
+	return who
+}
+
+// issued reports whether the issuer is one that is accepted for the directory.
+func issued(issuer, tenant string, templates []string) bool {
+	for _, t := range templates {
+		if issuer == strings.ReplaceAll(t, "{tid}", tenant) {
+			return true
+		}
+	}
+	return false
+}
+
+// guid reports whether a lower-case text is a GUID in the form with hyphens.
+func guid(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for n, c := range []byte(s) {
+		hyphen := n == 8 || n == 13 || n == 18 || n == 23
+		hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
+		if hyphen && c != '-' || !hyphen && !hex {
+			return false
+		}
+	}
+	return true
+}
