@@ -70,7 +70,7 @@ package: ## stage dist/ and a reproducible dist.zip
 	$(GO) run ./infra/local/cmd/stoa-local package
 
 .PHONY: check
-check: deps build lint tidy-check generate-check bicep test ## what CI runs
+check: deps build lint tidy-check generate-check bicep test package ## what CI runs
 
 .PHONY: clean
 clean: ## remove what the other targets made

@@ -1,6 +1,7 @@
 package offer
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -45,6 +46,11 @@ type Content struct {
 	PreviewAudience []string        `json:"previewAudience,omitempty"` // UPNs, compared without case
 	Dimensions      []Dimension     `json:"dimensions,omitempty"`
 	Plans           []Plan          `json:"plans"`
+	OfferURL        string          `json:"offerUrl,omitempty"` // where a GetItNowFree offer leads
+	TrialURL        string          `json:"trialUrl,omitempty"` // where a FreeTrial offer leads
+	// Definition holds the keys of an offer type that the portal API writes, as given but for secrets:
+	// {"offer":{…},"plans":[…]}. For these types it is the truth and the other members are read from it.
+	Definition json.RawMessage `json:"definition,omitempty"`
 }
 
 // Listing is the page customers see (3.5).

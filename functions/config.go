@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"stoa/shared/account"
+	"stoa/shared/clock"
+	"stoa/shared/seal"
+)
+
+// config is everything the handler is told by its app settings. Nothing below main reads the environment.
+type config struct {
+	dev           bool                // STOA_DEV: the local stack; mounts /dev and allows calls to loopback
+	now           func() time.Time    // STOA_CLOCK_FILE: the moved clock of the local stack
+	storage       string              // STOA_STORAGE: connection string with keys, for the local stack
+	tableEndpoint string              // STOA_TABLE_ENDPOINT: with the app's identity, when there is no STOA_STORAGE
+	blobEndpoint  string              // STOA_BLOB_ENDPOINT: same
+	bus           string              // STOA_BUS: connection string with keys, for the local stack
+	busNamespace  string              // STOA_BUS_NAMESPACE: host name, with the app's identity
+	clientID      string              // AZURE_CLIENT_ID: of a user-assigned identity; empty takes the system's
+	authority     string              // STOA_AUTHORITY: issuer of tokens; empty takes Entra ID's
+	audiences     []string            // STOA_AUDIENCES: accepted besides those of the public contracts
+	publicURL     string              // STOA_PUBLIC_URL: how callers reach us, without a closing slash; required
+	profile       string              // STOA_FULFILLMENT_PROFILE: guide (default) or current
+	operators     []account.Principal // STOA_OPERATORS: tenant:application pairs of staff
+	sealKeys      map[string][]byte   // STOA_SECRETS_KEY: base64 of 32 bytes; required
+	sealKey       string              // STOA_SECRETS_KEY_ID: its name; required
+	signingKey    []byte              // STOA_WEBHOOK_SIGNING_KEY: RSA key in PEM, or base64 of that; required
+	smtp          string              // STOA_SMTP: host:port of the mail relay; empty keeps mail in the table
+}
+
+// parse reads the settings. An error names the setting and what is allowed; secrets are never repeated.
+func parse(environ []string) (config, error) {
+	env := map[string]string{}
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		env[name] = value
+	}
+	c := config{
+		dev: strings.EqualFold(env["STOA_DEV"], "true"), now: clock.System,
+		storage: env["STOA_STORAGE"], tableEndpoint: env["STOA_TABLE_ENDPOINT"], blobEndpoint: env["STOA_BLOB_ENDPOINT"],
+		bus: env["STOA_BUS"], busNamespace: env["STOA_BUS_NAMESPACE"], clientID: env["AZURE_CLIENT_ID"],
+		authority: strings.TrimRight(env["STOA_AUTHORITY"], "/"), publicURL: strings.TrimRight(env["STOA_PUBLIC_URL"], "/"),
+		profile: env["STOA_FULFILLMENT_PROFILE"], smtp: env["STOA_SMTP"],
+	}
+	if c.dev && env["STOA_CLOCK_FILE"] != "" {
+		c.now = clock.NewMoved(env["STOA_CLOCK_FILE"]).Now
+	}
+	for _, audience := range strings.Split(env["STOA_AUDIENCES"], ",") {
+		if audience = strings.TrimSpace(audience); audience != "" {
+			c.audiences = append(c.audiences, audience)
+		}
+	}
+	return c, errors.Join(c.require(), c.parseKeys(env), c.parseOperators(env))
+}
+
+func (c *config) require() error {
+	var missing []error
+	need := func(ok bool, what string) {
+		if !ok {
+			missing = append(missing, errors.New("setting "+what))
+		}
+	}
+	need(c.storage != "" || c.tableEndpoint != "" && c.blobEndpoint != "", "STOA_TABLE_ENDPOINT and STOA_BLOB_ENDPOINT, or STOA_STORAGE, are required")
+	need(c.bus != "" || c.busNamespace != "", "STOA_BUS_NAMESPACE or STOA_BUS is required")
+	need(c.publicURL != "", "STOA_PUBLIC_URL is required: the base URL callers use")
+	if c.profile == "" {
+		c.profile = "guide"
+	}
+	need(c.profile == "guide" || c.profile == "current", "STOA_FULFILLMENT_PROFILE must be guide or current")
+	return errors.Join(missing...)
+}
+
+func (c *config) parseKeys(env map[string]string) error {
+	key, err := base64.StdEncoding.DecodeString(env["STOA_SECRETS_KEY"])
+	if err != nil || len(key) != seal.KeySize {
+		return fmt.Errorf("setting STOA_SECRETS_KEY must be the base64 of %d bytes", seal.KeySize)
+	}
+	c.sealKey = env["STOA_SECRETS_KEY_ID"]
+	if c.sealKey == "" {
+		return errors.New("setting STOA_SECRETS_KEY_ID is required: the name of the key, kept with what it seals")
+	}
+	c.sealKeys = map[string][]byte{c.sealKey: key}
+	pem := env["STOA_WEBHOOK_SIGNING_KEY"]
+	if !strings.HasPrefix(pem, "-----BEGIN") {
+		decoded, err := base64.StdEncoding.DecodeString(pem)
+		if err != nil || len(decoded) == 0 {
+			return errors.New("setting STOA_WEBHOOK_SIGNING_KEY must be an RSA key in PEM, or the base64 of one")
+		}
+		pem = string(decoded)
+	}
+	c.signingKey = []byte(pem)
+	return nil
+}
+
+func (c *config) parseOperators(env map[string]string) (err error) {
+	if c.operators, err = account.ParseOperators(env["STOA_OPERATORS"]); err != nil {
+		return fmt.Errorf("setting STOA_OPERATORS: %w", err)
+	}
+	return nil
+}

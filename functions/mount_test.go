@@ -1,0 +1,56 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stoa/infra"
+	"stoa/shared/message"
+)
+
+// Every function.json says what the mount table says, in the names that code and templates use.
+func TestFunctionFilesMeetTheMountTable(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*/function.json")
+	require.NoError(t, err)
+	var folders []string
+	for _, file := range files {
+		folders = append(folders, filepath.Dir(file))
+	}
+	var names []string
+	for _, f := range functions {
+		names = append(names, f.name)
+		b := bindings(t, f.name)
+		switch f.trigger {
+		case httpTrigger:
+			require.Equal(t, []binding{
+				{Type: "httpTrigger", Direction: "in", Name: "req", AuthLevel: "anonymous", Route: f.source},
+				{Type: "http", Direction: "out", Name: "res"},
+			}, b, f.name)
+		case queueTrigger:
+			require.Equal(t, []binding{{Type: "serviceBusTrigger", Direction: "in", Name: "message", QueueName: f.source, Connection: "Bus"}}, b, f.name)
+			_, known := infra.All.Queue(f.source)
+			require.True(t, known, f.source)
+		case timerTrigger:
+			require.Equal(t, []binding{{Type: "timerTrigger", Direction: "in", Name: "timer", Schedule: infra.All.Schedules[f.name]}}, b, f.name)
+		case blobTrigger:
+			require.Equal(t, []binding{{Type: "blobTrigger", Direction: "in", Name: "package", Path: infra.All.PackageUploads.Path, Connection: "Storage"}}, b, f.name)
+			require.Equal(t, infra.All.PackageUploads.Function, f.name)
+		}
+	}
+	require.ElementsMatch(t, folders, names)
+}
+
+func TestQueueNamesOfTheCode(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, q := range infra.All.Queues {
+		names = append(names, q.Name)
+	}
+	require.ElementsMatch(t, names, []string{
+		message.PublishSteps, message.Webhooks, message.LedgerEvents, message.Leads, message.TestDrives,
+		message.PayoutItems, message.Notifications,
+	})
+}

@@ -1,0 +1,198 @@
+package offers
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"stoa/shared/fault"
+	"stoa/shared/offer"
+	"stoa/shared/publish"
+	"stoa/shared/web"
+)
+
+type accepted struct {
+	SubmissionID string            `json:"submissionId"`
+	Number       int               `json:"number"`
+	Warnings     []publish.Message `json:"openWarnings,omitempty"`
+}
+
+// publish freezes the draft and starts a submission: 202 (PUB-4 to PUB-9).
+func (h *Handler) publish(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Pages []string `json:"pages"`
+		Notes string   `json:"notes"`
+	}
+	if err := web.DecodeOptional(r, &in); err != nil {
+		return err
+	}
+	req := request(r)
+	req.Pages, req.Notes = in.Pages, in.Notes
+	sub, err := h.deps.Publish.Publish(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusAccepted, accepted{SubmissionID: sub.ID, Number: sub.Number})
+}
+
+// goLive signs the preview off: 202 with the open warnings (PUB-13, PUB-29).
+func (h *Handler) goLive(w http.ResponseWriter, r *http.Request) error {
+	sub, err := h.deps.Publish.GoLive(r.Context(), request(r))
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusAccepted, accepted{SubmissionID: sub.ID, Number: sub.Number, Warnings: sub.Warnings()})
+}
+
+// cancel asks to end the running submission: 202, and 200 when that was asked for before (PUB-34, PUB-38).
+func (h *Handler) cancel(w http.ResponseWriter, r *http.Request) error {
+	sub, repeated, err := h.deps.Publish.Cancel(r.Context(), request(r))
+	if err != nil {
+		return err
+	}
+	status := http.StatusAccepted
+	if repeated {
+		status = http.StatusOK
+	}
+	return web.WriteJSON(w, status, accepted{SubmissionID: sub.ID, Number: sub.Number})
+}
+
+type overviewStep struct {
+	ID          string             `json:"id"`
+	Name        string             `json:"name"`
+	Estimate    string             `json:"estimate,omitempty"`
+	Status      publish.StepStatus `json:"status"`
+	StartedAt   *time.Time         `json:"startedAt,omitempty"`
+	CompletedAt *time.Time         `json:"completedAt,omitempty"`
+	Messages    []publish.Message  `json:"messages"`
+}
+
+type overviewPhase struct {
+	ID    string         `json:"id"`
+	Name  string         `json:"name"`
+	Steps []overviewStep `json:"steps"`
+}
+
+type overview struct {
+	Status        offer.Status      `json:"status"`
+	StatusText    string            `json:"statusText"`
+	Version       int               `json:"version"`
+	SubmissionID  string            `json:"submissionId,omitempty"`
+	State         publish.State     `json:"submissionState,omitempty"`
+	Phases        []overviewPhase   `json:"publishStatus"`
+	PreviewLinks  []string          `json:"previewLinks"`
+	LiveLinks     []string          `json:"liveLinks"`
+	Validation    []publish.Message `json:"validationReport,omitempty"`
+	Certification *publish.Report   `json:"certificationReport,omitempty"`
+	Differs       bool              `json:"previewDiffersFromLive"`
+	Actions       []string          `json:"actions"`
+}
+
+// overview shows the offer's status, the steps of the newest submission, the links and what can be done.
+func (h *Handler) overview(w http.ResponseWriter, r *http.Request) error {
+	o, err := h.deps.Catalogue.Offer(r.Context(), r.PathValue("publisherId"), r.PathValue("offerId"))
+	if err != nil {
+		return err
+	}
+	sub, err := h.newest(r.Context(), &o)
+	if err != nil {
+		return err
+	}
+	out := overview{
+		Status: o.Status, StatusText: o.Status.Text(), Version: o.Version, Phases: []overviewPhase{}, PreviewLinks: []string{}, LiveLinks: []string{},
+		Differs: o.Preview != nil && o.Production != nil && o.Preview.Snapshot != o.Production.Snapshot, Actions: actions(&o, sub), // PUB-30
+	}
+	link := "/storefront/v1/offers/" + o.PublisherID + "/" + o.OfferID
+	if o.Preview != nil {
+		out.PreviewLinks = append(out.PreviewLinks, link+"?slot=preview")
+	}
+	if o.Production != nil {
+		out.LiveLinks = append(out.LiveLinks, link)
+	}
+	if sub != nil {
+		out.SubmissionID, out.State, out.Certification, out.Validation = sub.ID, sub.State, sub.Certification, sub.Warnings()
+		out.Phases = phasesOf(sub)
+	}
+	return web.WriteJSON(w, http.StatusOK, out)
+}
+
+func phasesOf(sub *publish.Submission) []overviewPhase {
+	out := []overviewPhase{}
+	for _, p := range publish.PhasesOf(sub.OfferType) {
+		phase := overviewPhase{ID: p.ID, Name: p.Name, Steps: []overviewStep{}}
+		for _, s := range sub.Steps {
+			if s.Phase == p.ID {
+				phase.Steps = append(phase.Steps, overviewStep{
+					ID: s.ID, Name: s.Name, Estimate: s.Estimate, Status: s.Status, StartedAt: at(s.StartedAt), CompletedAt: at(s.CompletedAt),
+					Messages: append([]publish.Message{}, s.Messages...),
+				})
+			}
+		}
+		out = append(out, phase)
+	}
+	return out
+}
+
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func actions(o *offer.Offer, sub *publish.Submission) []string {
+	out := []string{}
+	if o.Status == offer.StatusPreview && !o.TestOffer {
+		out = append(out, "golive")
+	}
+	if sub != nil && sub.Cancellable() {
+		out = append(out, "cancel")
+	}
+	if o.Status != offer.StatusPublishInProgress && o.Status != offer.StatusPendingStopDistribution {
+		out = append(out, "publish")
+	}
+	return out
+}
+
+// history lists events, the newest first (PUB-59).
+func (h *Handler) history(w http.ResponseWriter, r *http.Request) error {
+	publisherID, offerID := r.PathValue("publisherId"), r.PathValue("offerId")
+	scope := "portal/history/" + publisherID + "/" + offerID
+	after, err := h.deps.Pages.Decode(scope, r.URL.Query().Get("continuation"))
+	if err != nil {
+		return err
+	}
+	if _, err := h.deps.Catalogue.Offer(r.Context(), publisherID, offerID); err != nil {
+		return err
+	}
+	events, next, err := h.deps.Catalogue.History(r.Context(), publisherID, offerID, after, 100)
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, listing[offer.Event]{Items: append([]offer.Event{}, events...), Continuation: h.deps.Pages.Encode(scope, next)})
+}
+
+// Operator mounts the verdict of an operator on a submission that waits for certification.
+func (h *Handler) Operator(g *web.Group) {
+	g.Handle(http.MethodPost, "/operator/v1/publishers/{publisherId}/offers/{offerId}/certification", web.Operator(), h.certify)
+}
+
+func (h *Handler) certify(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Result         publish.Result         `json:"result"`
+		FailedPolicies []publish.FailedPolicy `json:"failedPolicies"`
+		Notes          string                 `json:"reviewNotes"`
+	}
+	if err := web.Decode(r, &in); err != nil {
+		return err
+	}
+	if in.Result == publish.Refused && len(in.FailedPolicies) == 0 {
+		return fault.New(fault.Invalid, offer.CodeRequired, "failedPolicies", "A refusal names the policies that are not met.")
+	}
+	sub, err := h.deps.Publish.Verdict(r.Context(), r.PathValue("publisherId"), r.PathValue("offerId"),
+		publish.Report{Result: in.Result, FailedPolicies: in.FailedPolicies, Notes: in.Notes})
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, map[string]string{"submissionId": sub.ID, "number": strconv.Itoa(sub.Number), "submissionState": string(sub.State)})
+}

@@ -1,0 +1,155 @@
+package offers
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"stoa/shared/fault"
+	"stoa/shared/offer"
+	"stoa/shared/web"
+)
+
+// Storefront mounts what anyone may see of live offers.
+func (h *Handler) Storefront(g *web.Group) {
+	g.Handle(http.MethodGet, "/storefront/v1/offers", web.Open(), h.browse)
+	g.Handle(http.MethodGet, "/storefront/v1/offers/{publisherId}/{offerId}", web.Open(), h.show)
+}
+
+type card struct {
+	PublisherID   string   `json:"publisherId"`
+	OfferID       string   `json:"offerId"`
+	OfferType     string   `json:"offerType"`
+	Name          string   `json:"name"`
+	Summary       string   `json:"searchResultsSummary"`
+	Categories    []string `json:"categories"`
+	ListingOption string   `json:"listingOption,omitempty"`
+	TestDrive     bool     `json:"hasTestDrive"`
+	LargeLogo     string   `json:"largeLogo,omitempty"`
+}
+
+type shownPlan struct {
+	ID           string           `json:"planId"`
+	Name         string           `json:"name"`
+	Description  string           `json:"description"`
+	PricingModel string           `json:"pricingModel,omitempty"`
+	Markets      []string         `json:"markets,omitempty"`
+	Terms        []offer.PlanTerm `json:"terms,omitempty"`
+	SeatsMin     int              `json:"seatsMin,omitempty"`
+	SeatsMax     int              `json:"seatsMax,omitempty"`
+	FreeTrial    bool             `json:"freeTrial"`
+	Meters       []offer.Meter    `json:"meters,omitempty"`
+}
+
+type detail struct {
+	card
+	Description   string            `json:"description"`
+	Keywords      []string          `json:"searchKeywords,omitempty"`
+	PrivacyPolicy string            `json:"privacyPolicyUrl"`
+	Terms         string            `json:"termsAndConditions,omitempty"`
+	Documents     []link            `json:"documents,omitempty"`
+	Plans         []shownPlan       `json:"plans"`
+	Dimensions    []offer.Dimension `json:"dimensions,omitempty"`
+	TestDrive     *shownTestDrive   `json:"testDrive,omitempty"`
+	OfferURL      string            `json:"offerUrl,omitempty"`
+	TrialURL      string            `json:"trialUrl,omitempty"`
+	Version       int               `json:"version"`
+}
+
+type link struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+}
+
+type shownTestDrive struct {
+	Type          string `json:"type"`
+	DurationHours int    `json:"durationHours"`
+}
+
+// cardOf shows a version in a list. A logo link that cannot be made is left out.
+func (h *Handler) cardOf(v offer.Version) card {
+	out := card{
+		PublisherID: v.PublisherID, OfferID: v.OfferID, OfferType: v.OfferType, Name: v.Listing.Name, Summary: v.Listing.Summary,
+		Categories: append([]string{}, v.Listing.Categories...), ListingOption: v.ListingOption, TestDrive: v.TestDrive.Enabled,
+	}
+	if v.Listing.LargeLogo != "" {
+		if url, err := h.deps.Links.DownloadLink(mediaContainer, v.Listing.LargeLogo, mediaLife); err == nil {
+			out.LargeLogo = url
+		}
+	}
+	return out
+}
+
+const mediaLife = 24 * time.Hour
+
+// browse lists live offers, one page at a time. Offers with private plans only are found by nobody (SAS-49).
+func (h *Handler) browse(w http.ResponseWriter, r *http.Request) error {
+	const scope = "storefront/offers"
+	after, err := h.deps.Pages.Decode(scope, r.URL.Query().Get("continuation"))
+	if err != nil {
+		return err
+	}
+	versions, next, err := h.deps.Catalogue.LiveOffers(r.Context(), after, pageSize)
+	if err != nil {
+		return err
+	}
+	items := []card{}
+	for _, v := range versions {
+		if visible(&v) {
+			items = append(items, h.cardOf(v))
+		}
+	}
+	return web.WriteJSON(w, http.StatusOK, listing[card]{Items: items, Continuation: h.deps.Pages.Encode(scope, next)})
+}
+
+func visible(v *offer.Version) bool {
+	return len(v.Plans) == 0 || slices.ContainsFunc(v.Plans, func(p offer.Plan) bool { return !p.Private })
+}
+
+// show answers one live offer, or its preview to whoever holds the preview link (SAS-28). Private plans and what
+// only the publisher needs are left out.
+func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
+	publisherID, offerID := r.PathValue("publisherId"), r.PathValue("offerId")
+	read := h.deps.Catalogue.Live
+	switch slot := r.URL.Query().Get("slot"); strings.ToLower(slot) {
+	case "", "production":
+	case "preview":
+		read = h.deps.Catalogue.InPreview
+	default:
+		return fault.New(fault.Invalid, offer.CodeInvalid, "slot", "The slot is preview or production.")
+	}
+	v, err := read(r.Context(), publisherID, offerID)
+	if err != nil {
+		return err
+	}
+	if v.Slot == offer.Production && !visible(&v) {
+		return fault.New(fault.NotFound, "NotFound", "offerId", "There is no offer %s.", offerID)
+	}
+	return web.WriteJSON(w, http.StatusOK, h.detailOf(v))
+}
+
+func (h *Handler) detailOf(v offer.Version) detail {
+	out := detail{
+		card: h.cardOf(v), Description: v.Listing.Description, Keywords: v.Listing.Keywords, PrivacyPolicy: v.Listing.PrivacyPolicy,
+		Terms: v.Listing.Terms, Plans: []shownPlan{}, Dimensions: v.Dimensions, OfferURL: v.OfferURL, TrialURL: v.TrialURL, Version: v.Number,
+	}
+	if v.TestDrive.Enabled {
+		out.TestDrive = &shownTestDrive{Type: v.TestDrive.Kind, DurationHours: v.TestDrive.DurationHours}
+	}
+	for _, f := range v.Listing.Documents {
+		if url, err := h.deps.Links.DownloadLink(mediaContainer, f.Blob, mediaLife); err == nil {
+			out.Documents = append(out.Documents, link{Name: f.Name, URL: url})
+		}
+	}
+	for _, p := range v.Plans {
+		if (p.Private && v.Slot == offer.Production) || p.Stopped {
+			continue
+		}
+		out.Plans = append(out.Plans, shownPlan{
+			ID: p.ID, Name: p.Name, Description: p.Description, PricingModel: p.PricingModel, Markets: p.Markets, Terms: p.Terms,
+			SeatsMin: p.SeatsMin, SeatsMax: p.SeatsMax, FreeTrial: p.FreeTrial, Meters: p.Meters,
+		})
+	}
+	return out
+}

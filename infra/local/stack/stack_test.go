@@ -1,0 +1,60 @@
+package stack_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stoa/infra/local/azurite"
+	"stoa/infra/local/stack"
+)
+
+var marketplace *stack.Stack
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "stoa-stack-*")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		var log bytes.Buffer
+		marketplace, err = stack.Start(context.Background(), stack.Options{Dir: dir, MaxRestarts: 1000, Log: &log})
+		if errors.Is(err, azurite.ErrNotInstalled) && os.Getenv("STOA_TEST_ALL") != "1" {
+			fmt.Fprintln(os.Stderr, "skipped:", err)
+			return 0
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err, log.String())
+			return 1
+		}
+		defer marketplace.Stop()
+		return m.Run()
+	}())
+}
+
+func TestUnknownPathsAnswerInTheEnvelopeOfTheirAPI(t *testing.T) {
+	t.Parallel()
+	for path, code := range map[string]int{"/portal/v1/nothing": 404, "/storefront/v1/offers": 200, "/nothing": 404} {
+		resp, err := http.Get(marketplace.URL() + path)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		require.NoError(t, err)
+		require.Equal(t, code, resp.StatusCode, "%s: %s", path, body)
+		if path == "/portal/v1/nothing" {
+			var envelope struct{ Error struct{ Code string } }
+			require.NoError(t, json.Unmarshal(body, &envelope))
+			require.NotEmpty(t, envelope.Error.Code)
+		}
+	}
+}

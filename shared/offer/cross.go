@@ -1,0 +1,165 @@
+package offer
+
+import (
+	"fmt"
+	"strings"
+
+	"stoa/shared/fault"
+)
+
+// Limits of an offer's plans (SAS-33).
+const maxPrivatePlans = 45
+
+// crossFindings are the rules between fields that no single field's limits can say.
+func crossFindings(c *Content) []Finding {
+	out := planFindings(c)
+	out = append(out, dimensionFindings(c)...)
+	if d, ok := DestinationOf(c.LeadDestination.Kind); ok {
+		for _, key := range d.Required {
+			if c.LeadDestination.Settings[key] == "" && c.LeadDestination.SealedSecrets[key] == "" {
+				out = append(out, Finding{Page: "offerSetup", Field: "leadDestination.settings." + key, Code: CodeRequired, Message: "The lead destination needs this setting."})
+			}
+		}
+	}
+	return out
+}
+
+func planFindings(c *Content) []Finding {
+	var out []Finding
+	malformed := func(i int, member, code, format string, args ...any) {
+		out = append(out, Finding{Page: "planOverview", Field: fmt.Sprintf("plans[%d].%s", i, member), Code: code, Message: fmt.Sprintf(format, args...), Malformed: true})
+	}
+	ids, names, private := map[string]bool{}, map[string]bool{}, 0
+	for i, p := range c.Plans {
+		if ids[p.ID] {
+			malformed(i, "planId", "AlreadyExists", "The plan ID %s stands twice.", p.ID) // SAS-34, CPP-32
+		}
+		ids[p.ID] = true
+		if name := strings.ToLower(p.Name); name != "" {
+			if names[name] {
+				malformed(i, "name", CodeInvalid, "Another plan of the offer has this name.") // SAS-34
+			}
+			names[name] = true
+		}
+		if p.Private {
+			if private++; private == maxPrivatePlans+1 {
+				malformed(i, "isPrivate", CodeLimit, "An offer has at most %d private plans.", maxPrivatePlans) // SAS-33
+			}
+		}
+		if p.PricingModel != "" && c.Plans[0].PricingModel != "" && p.PricingModel != c.Plans[0].PricingModel {
+			malformed(i, "pricingModel", "PricingModelMismatch", "All plans of an offer have one pricing model.") // SAS-36
+		}
+		for _, f := range termsAndSeats(p) {
+			malformed(i, f.Target, f.Code, "%s", f.Message)
+		}
+	}
+	return out
+}
+
+func termsAndSeats(p Plan) fault.Findings {
+	var out fault.Findings
+	units := map[string]bool{}
+	for i, t := range p.Terms {
+		if units[t.Unit] {
+			out.Add(CodeInvalid, fmt.Sprintf("terms[%d].termUnit", i), "Each billing term may stand once.") // SAS-37
+		}
+		units[t.Unit] = true
+	}
+	switch {
+	case p.PricingModel == FlatRate && (p.SeatsMin != 0 || p.SeatsMax != 0):
+		out.Add(CodeInvalid, "seatsMin", "User limits are for plans priced per user.") // SAS-41
+	case p.SeatsMin < 0 || p.SeatsMax < 0 || (p.SeatsMax != 0 && p.SeatsMin > p.SeatsMax):
+		out.Add(CodeInvalid, "seatsMin", "The lowest number of users is 1 to the highest.") // SAS-41
+	}
+	enabled := false
+	for _, m := range p.Meters {
+		enabled = enabled || m.Enabled
+	}
+	if p.FreeTrial && enabled {
+		out.Add("TrialNotAllowedWithMetering", "freeTrial", "A plan with metering has no free trial.") // SAS-43
+	}
+	if len(p.Meters) > 0 && p.PricingModel == PerUser {
+		out.Add(CodeInvalid, "meters", "Dimensions are for flat-rate plans.") // SAS-42
+	}
+	return out
+}
+
+func dimensionFindings(c *Content) []Finding {
+	var out []Finding
+	known := map[string]bool{}
+	for i, d := range c.Dimensions {
+		if known[d.ID] {
+			out = append(out, Finding{Page: "planOverview", Field: fmt.Sprintf("dimensions[%d].dimensionId", i), Code: "AlreadyExists", Message: "The dimension ID stands twice.", Malformed: true})
+		}
+		known[d.ID] = true
+	}
+	for i, p := range c.Plans {
+		for j, m := range p.Meters {
+			if !known[m.DimensionID] {
+				out = append(out, Finding{Page: "planOverview", Field: fmt.Sprintf("plans[%d].meters[%d].dimensionId", i, j), Code: CodeInvalid, Message: "The offer has no such dimension.", Malformed: true})
+			}
+		}
+	}
+	return out
+}
+
+// checkFixed refuses changes of what is fixed: ids at once, prices and models once published.
+func checkFixed(o *Offer, next *Content) error {
+	var fixed fault.Findings
+	immutable := func(target, before, after string) {
+		if before != after {
+			fixed.Add("ImmutableField", target, "The value was fixed when the offer was created.")
+		}
+	}
+	immutable("publisherId", o.PublisherID, next.PublisherID)
+	immutable("offerId", o.OfferID, next.OfferID) // SAS-3
+	immutable("offerType", o.OfferType, next.OfferType)
+	if t, ok := TypeOf(o.OfferType); ok && t.AliasFixed {
+		immutable("alias", o.Alias, next.Alias) // SAS-3
+	}
+	if err := fixed.Err(fault.Invalid, "ImmutableField", "Some values were fixed when the offer was created."); err != nil {
+		return err
+	}
+	if o.Published == nil {
+		return nil
+	}
+	return checkPublished(o.Published, next)
+}
+
+func checkPublished(p *Published, next *Content) error {
+	if p.Transactable && !next.Transactable() { // SAS-7
+		return fault.New(fault.Conflict, "ListingOptionLocked", "listingOption",
+			"The offer was sold through the marketplace. Create a new list-only offer and stop distribution of this one.")
+	}
+	left := map[string]Plan{}
+	for i, plan := range next.Plans {
+		left[plan.ID] = plan
+		if p.PricingModel != "" && plan.PricingModel != "" && plan.PricingModel != p.PricingModel { // SAS-36
+			return fault.New(fault.Conflict, "PricingModelLocked", fmt.Sprintf("plans[%d].pricingModel", i), "The pricing model is fixed since the offer was published.")
+		}
+	}
+	for id, was := range p.Plans {
+		plan, ok := left[id]
+		if !ok { // CPP-32, SAS-47
+			return fault.New(fault.Invalid, codePlanPublished, "plans", "The published plan %s cannot be removed; stop its distribution instead.", id)
+		}
+		if err := was.check(plan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (was PublishedPlan) check(plan Plan) error {
+	switch {
+	case was.FreeTrial && !plan.FreeTrial: // SAS-43
+		return fault.New(fault.Conflict, "FreeTrialLocked", "plans."+plan.ID+".freeTrial", "A published free trial cannot be switched off.")
+	case was.Public && plan.Private: // SAS-44, PUB-42
+		return fault.New(fault.Conflict, "VisibilityLocked", "plans."+plan.ID+".isPrivate", "A published public plan cannot become private.")
+	case !keepsTerms(was.Terms, plan): // SAS-38
+		return fault.New(fault.Conflict, "PublishedPriceLocked", "plans."+plan.ID+".terms", "A published billing term and its prices cannot change.")
+	case was.Meters != canonical(plan.Meters) && was.Meters != "null": // SAS-42
+		return fault.New(fault.Conflict, "PublishedPriceLocked", "plans."+plan.ID+".meters", "Published dimensions and their prices cannot change.")
+	}
+	return nil
+}

@@ -1,0 +1,12 @@
+// Package offer decides what a publisher may say about an offer and its plans: the draft, its pages and their
+// findings, what is fixed once it was published, and the history of what happened (rules PUB, SAS).
+//
+// The fields of a page, their limits and the words of a finding are data (pages.json), interpreted by one
+// engine. Saving refuses what can never be right (malformed); what is only missing or contradictory is kept and
+// becomes a finding of its page, which refuses publishing. The package stores nothing and calls nobody; Service
+// drives a Store and is safe for concurrent use, values of Offer are not.
+//
+// Readings: an offer id belongs to one publisher account (SAS-2); a draft keeps the data of pages that do not
+// apply at the moment (SAS-5); the draft's tag changes with the draft only, so a running submission never makes
+// a client's tag stale (CPP-12).
+package offer

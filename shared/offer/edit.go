@@ -1,0 +1,231 @@
+package offer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"stoa/shared/fault"
+)
+
+var offerID = regexp.MustCompile(`^[a-z0-9_-]{1,50}$`)
+
+// NewOffer is what creating an offer takes.
+type NewOffer struct {
+	PublisherID string
+	OfferID     string
+	OfferType   string
+	Alias       string
+	TestOffer   bool
+}
+
+// New makes an offer with an empty draft.
+func New(in NewOffer, now time.Time) (Offer, error) {
+	var wrong fault.Findings
+	if !offerID.MatchString(in.OfferID) { // SAS-1
+		wrong.Add(CodeInvalid, "offerId", "An offer ID has 1 to 50 lowercase letters, digits, hyphens and underscores.")
+	}
+	t, ok := TypeOf(in.OfferType)
+	if !ok {
+		wrong.Add(CodeInvalid, "offerType", "There is no such offer type.")
+	}
+	if n := len([]rune(in.Alias)); ok && t.AliasFixed && (n < 1 || n > 50) {
+		wrong.Add(CodeInvalid, "alias", "An alias has 1 to 50 characters.")
+	}
+	if err := wrong.Err(fault.Invalid, CodeInvalid, "Some values are not allowed."); err != nil {
+		return Offer{}, err
+	}
+	o := Offer{
+		Content: Content{PublisherID: in.PublisherID, OfferID: in.OfferID, OfferType: t.ID, Alias: in.Alias, TestOffer: in.TestOffer},
+		Status:  StatusDraft, CreatedAt: now.UTC(), ProductID: GUID("product", in.PublisherID, in.OfferID),
+	}
+	o.touch(now)
+	return o, nil
+}
+
+// Edit changes the draft: change gets a copy and the copy becomes the draft when nothing in it is malformed and
+// nothing that is fixed has changed. The names of new plans come back for the history.
+func (o *Offer) Edit(now time.Time, change func(*Content) error) (added []string, err error) {
+	if o.Status == StatusPendingStopDistribution { // PUB-39
+		return nil, fault.New(fault.Conflict, "InvalidOfferState", "", "The offer is about to leave the marketplace and cannot be edited.")
+	}
+	next, err := o.clone()
+	if err != nil {
+		return nil, err
+	}
+	if err := change(&next); err != nil {
+		return nil, err
+	}
+	if err := checkFixed(o, &next); err != nil {
+		return nil, err
+	}
+	if err := checkMalformed(&next); err != nil {
+		return nil, err
+	}
+	for _, p := range next.Plans {
+		if _, was := o.Plan(p.ID); !was {
+			added = append(added, p.Name)
+		}
+	}
+	o.Content = next
+	o.touch(now)
+	return added, nil
+}
+
+func checkMalformed(c *Content) error {
+	var wrong fault.Findings
+	for _, f := range append(engineFindings(c, document(c)), crossFindings(c)...) {
+		if f.Malformed {
+			wrong = append(wrong, fault.Detail{Code: f.Code, Target: f.Field, Message: f.Message})
+		}
+	}
+	return wrong.Err(fault.Invalid, CodeInvalid, "Some values are not allowed.")
+}
+
+// SetPage merges the fields of one page into the content. Members that belong to other pages are ignored.
+func (c *Content) SetPage(id string, patch map[string]any) error {
+	doc := document(c)
+	t, _ := TypeOf(c.OfferType)
+	p := rules.page(id)
+	if p == nil || !slices.Contains(t.Pages, id) {
+		return fault.New(fault.NotFound, "NotFound", id, "Offers of this type have no page %s.", id)
+	}
+	if !holds(p.Only, doc, nil) && id != "testDrive" { // SAS-5; the test drive page itself turns the test drive on
+		return fault.New(fault.Conflict, "PageNotAvailable", id, "The offer has no page %s as it is set up now.", id)
+	}
+	return c.setDocument(merge(doc, ownMembers(p, patch)))
+}
+
+// ownMembers keeps what the page owns of a patch: whole members, or the named fields of a shared object.
+func ownMembers(p *page, patch map[string]any) map[string]any {
+	own := map[string]any{}
+	for _, f := range p.Fields {
+		segments := strings.Split(firstSegments(f.Path), "/")
+		if !sharedObjects[segments[0]] {
+			segments = segments[:1]
+		}
+		copyMember(own, patch, segments)
+	}
+	if p.ID == "offerSetup" {
+		copyMember(own, patch, []string{"testDrive"})
+		copyMember(own, patch, []string{"isTestOffer"})
+	}
+	return own
+}
+
+// sharedObjects hold fields of several pages.
+var sharedObjects = map[string]bool{"listing": true}
+
+func copyMember(into, from map[string]any, segments []string) {
+	v, ok := from[segments[0]]
+	if !ok {
+		return
+	}
+	if len(segments) == 1 {
+		into[segments[0]] = v
+		return
+	}
+	inner, ok := v.(map[string]any)
+	if !ok {
+		into[segments[0]] = v // of a wrong type: refused when the content is decoded
+		return
+	}
+	below, _ := into[segments[0]].(map[string]any)
+	if below == nil {
+		below = map[string]any{}
+		into[segments[0]] = below
+	}
+	copyMember(below, inner, segments[1:])
+}
+
+func (c *Content) setDocument(doc map[string]any) error {
+	next, err := decodeContent(doc)
+	if err != nil {
+		return wrongType(err)
+	}
+	*c = next
+	return nil
+}
+
+func wrongType(err error) error {
+	target := ""
+	var t *json.UnmarshalTypeError
+	if errors.As(err, &t) {
+		target = t.Field
+	}
+	return fault.New(fault.Invalid, CodeInvalid, target, "The value has a wrong type.").Because(err)
+}
+
+// SetPlan merges a patch into the plan of that id, which is added when it is new.
+func (c *Content) SetPlan(id string, patch map[string]any) error {
+	if given, ok := patch["planId"]; ok && given != id { // SAS-34: fixed at create
+		return fault.New(fault.Invalid, "ImmutableField", "planId", "The plan ID was fixed when the plan was created.")
+	}
+	at := slices.IndexFunc(c.Plans, func(p Plan) bool { return p.ID == id })
+	doc := map[string]any{}
+	if at >= 0 {
+		if err := json.Unmarshal([]byte(canonical(c.Plans[at])), &doc); err != nil {
+			return fmt.Errorf("plan %s: %w", id, err)
+		}
+	}
+	doc = merge(doc, patch)
+	doc["planId"] = id
+	var plan Plan
+	if err := json.Unmarshal([]byte(canonical(doc)), &plan); err != nil {
+		return wrongType(err)
+	}
+	if at >= 0 {
+		c.Plans[at] = plan
+	} else {
+		c.Plans = append(c.Plans, plan)
+	}
+	return nil
+}
+
+// RemovePlan removes a plan that was never published; checkFixed refuses the others.
+func (c *Content) RemovePlan(id string) error {
+	at := slices.IndexFunc(c.Plans, func(p Plan) bool { return p.ID == id })
+	if at < 0 {
+		return fault.New(fault.NotFound, "NotFound", "planId", "The offer has no plan %s.", id)
+	}
+	c.Plans = slices.Delete(c.Plans, at, at+1)
+	return nil
+}
+
+// Merge is the content of base with the given pages of the draft (PUB-6).
+func Merge(base, draft Content, pages []string) (Content, error) {
+	doc, from := document(&base), document(&draft)
+	for _, id := range pages {
+		p := rules.page(id)
+		if p == nil {
+			return Content{}, fault.New(fault.Invalid, CodeInvalid, "pages", "There is no page %s.", id)
+		}
+		for _, f := range p.Fields {
+			setMember(doc, from, strings.Split(firstSegments(f.Path), "/"))
+		}
+	}
+	return decodeContent(doc)
+}
+
+// setMember makes a member of into what it is in from, also when it is not there.
+func setMember(into, from map[string]any, segments []string) {
+	v, ok := from[segments[0]]
+	switch {
+	case !ok:
+		delete(into, segments[0])
+	case len(segments) == 1:
+		into[segments[0]] = v
+	default:
+		below, _ := into[segments[0]].(map[string]any)
+		source, _ := v.(map[string]any)
+		if below == nil {
+			below = map[string]any{}
+			into[segments[0]] = below
+		}
+		setMember(below, source, segments[1:])
+	}
+}

@@ -1,0 +1,214 @@
+package offer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"stoa/shared/fault"
+)
+
+// Store keeps offers. A new offer is inserted: Conflict AlreadyExists is the uniqueness rule (SAS-2). Save
+// replaces what was read and fails with StaleETag when someone saved in between.
+type Store interface {
+	Create(ctx context.Context, o Offer, events ...Event) error
+	Offer(ctx context.Context, publisherID, offerID string) (Offer, error)
+	Save(ctx context.Context, o Offer, events ...Event) error
+	Offers(ctx context.Context, publisherID, after string, limit int) ([]Offer, string, error)
+}
+
+// Reader reads the versions that others see. NotFound when the slot is empty.
+type Reader interface {
+	Live(ctx context.Context, publisherID, offerID string) (Version, error)
+	InPreview(ctx context.Context, publisherID, offerID string) (Version, error)
+}
+
+// Service creates and edits offers. Safe for concurrent use.
+type Service struct {
+	Store  Store
+	Sealer Sealer
+	Now    func() time.Time
+}
+
+// DraftRef names the draft an edit is for.
+type DraftRef struct {
+	PublisherID string
+	OfferID     string
+	IfMatch     string // tag the caller read; "" and "*" compare nothing
+	By          string // who edits, for the history
+}
+
+// CodeDraftChanged is the code of a tag that is not the draft's.
+const CodeDraftChanged = "DraftChanged"
+
+const codePlanPublished = "PublishedPlanCannotBeRemoved"
+
+// attempts bounds the retries of an edit whose offer was saved in between by someone who did not touch the draft.
+const attempts = 25
+
+// Create makes an offer. Conflict AlreadyExists when the publisher has one of that id.
+func (s *Service) Create(ctx context.Context, in NewOffer, by string) (Offer, error) {
+	now := s.Now()
+	o, err := New(in, now)
+	if err != nil {
+		return Offer{}, err
+	}
+	if err := s.Store.Create(ctx, o, NewEvent(OfferCreated, by, "", now)); err != nil {
+		return Offer{}, fmt.Errorf("create offer %s: %w", in.OfferID, err)
+	}
+	return s.Store.Offer(ctx, in.PublisherID, in.OfferID)
+}
+
+// Edit changes the draft and returns the offer with its new tag. StaleETag when IfMatch names another draft than
+// the current one; of several edits with one tag exactly one wins (CPP-18).
+func (s *Service) Edit(ctx context.Context, d DraftRef, change func(*Content) error) (Offer, error) {
+	for range attempts {
+		o, err := s.Store.Offer(ctx, d.PublisherID, d.OfferID)
+		if err != nil {
+			return Offer{}, err
+		}
+		if err := CheckMatch(&o, d.IfMatch); err != nil {
+			return Offer{}, err
+		}
+		saved, err := s.apply(ctx, o, d, change)
+		if fault.Is(err, fault.StaleETag) {
+			continue // re-read: a draft write has changed the tag, anything else has not
+		}
+		return saved, err
+	}
+	return Offer{}, fault.New(fault.Unavailable, "Busy", "", "The offer is being changed by others. Try again.")
+}
+
+// CheckMatch compares the tag of a request with the draft's (CPP-14, CPP-15).
+func CheckMatch(o *Offer, ifMatch string) error {
+	if ifMatch == "" || ifMatch == "*" || ifMatch == o.Tag() {
+		return nil
+	}
+	return fault.New(fault.StaleETag, CodeDraftChanged, "If-Match", "The offer was changed since it was read.")
+}
+
+func (s *Service) apply(ctx context.Context, o Offer, d DraftRef, change func(*Content) error) (Offer, error) {
+	now, before := s.Now(), o.Content
+	added, err := o.Edit(now, func(next *Content) error {
+		if err := change(next); err != nil {
+			return err
+		}
+		return seal(s.Sealer, &before, next)
+	})
+	if err != nil {
+		return Offer{}, err
+	}
+	var events []Event
+	for _, name := range added {
+		events = append(events, NewEvent(PlanCreated, d.By, name, now))
+	}
+	for _, p := range before.Plans {
+		if _, still := o.Plan(p.ID); !still {
+			events = append(events, NewEvent(PlanDeleted, d.By, "", now)) // PUB-57
+		}
+	}
+	if err := s.Store.Save(ctx, o, events...); err != nil {
+		return Offer{}, err
+	}
+	return s.Store.Offer(ctx, o.PublisherID, o.OfferID)
+}
+
+// SavePage merges the fields of one page into the draft.
+func (s *Service) SavePage(ctx context.Context, d DraftRef, page string, patch map[string]any) (Offer, error) {
+	return s.Edit(ctx, d, func(c *Content) error { return c.SetPage(page, patch) })
+}
+
+// AddPlan adds a plan. Conflict AlreadyExists when the offer has one of that id.
+func (s *Service) AddPlan(ctx context.Context, d DraftRef, plan Plan) (Offer, error) {
+	return s.Edit(ctx, d, func(c *Content) error {
+		if _, there := c.Plan(plan.ID); there {
+			return fault.New(fault.Conflict, "AlreadyExists", "planId", "The offer has a plan %s.", plan.ID)
+		}
+		c.Plans = append(c.Plans, plan)
+		return nil
+	})
+}
+
+// SavePlan merges a patch into a plan, adding it when it is new.
+func (s *Service) SavePlan(ctx context.Context, d DraftRef, planID string, patch map[string]any) (Offer, error) {
+	return s.Edit(ctx, d, func(c *Content) error { return c.SetPlan(planID, patch) })
+}
+
+// DeletePlan removes a plan that was never published (PUB-57).
+func (s *Service) DeletePlan(ctx context.Context, d DraftRef, planID string) (Offer, error) {
+	o, err := s.Edit(ctx, d, func(c *Content) error { return c.RemovePlan(planID) })
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == codePlanPublished {
+		return o, fault.New(fault.Conflict, codePlanPublished, "planId", "%s", f.Message)
+	}
+	return o, err
+}
+
+// SaveNotes stores the notes for certification. They are no part of the draft and leave its tag alone.
+func (s *Service) SaveNotes(ctx context.Context, d DraftRef, text string) error {
+	if len([]rune(text)) > 4000 {
+		return fault.New(fault.Invalid, CodeInvalid, "text", "At most 4000 characters are allowed.")
+	}
+	for range attempts {
+		o, err := s.Store.Offer(ctx, d.PublisherID, d.OfferID)
+		if err != nil {
+			return err
+		}
+		o.Notes = text
+		if err := s.Store.Save(ctx, o); !fault.Is(err, fault.StaleETag) {
+			return err
+		}
+	}
+	return fault.New(fault.Unavailable, "Busy", "", "The offer is being changed by others. Try again.")
+}
+
+// Put replaces the whole draft, or creates the offer when there is none of that id. An existing offer is only
+// replaced with a tag (CPP-13); a new one takes none or "*" (CPP-16). It reports whether it created.
+func (s *Service) Put(ctx context.Context, d DraftRef, offerType string, change func(*Content) error) (Offer, bool, error) {
+	_, err := s.Store.Offer(ctx, d.PublisherID, d.OfferID)
+	switch {
+	case err == nil && d.IfMatch == "":
+		return Offer{}, false, fault.New(fault.Invalid, "BadRequest", "If-Match", "The If-Match header is required to change an offer.")
+	case err == nil:
+		o, err := s.Edit(ctx, d, change)
+		return o, false, err
+	case !fault.Is(err, fault.NotFound):
+		return Offer{}, false, err
+	case d.IfMatch != "" && d.IfMatch != "*":
+		return Offer{}, false, fault.New(fault.StaleETag, CodeDraftChanged, "If-Match", "There is no such offer.")
+	}
+	o, err := s.createWith(ctx, d, offerType, change)
+	if fault.Is(err, fault.Conflict) && d.IfMatch == "*" {
+		o, err = s.Edit(ctx, d, change) // created in between: the last one wins (CPP-15)
+		return o, false, err
+	}
+	return o, true, err
+}
+
+func (s *Service) createWith(ctx context.Context, d DraftRef, offerType string, change func(*Content) error) (Offer, error) {
+	now := s.Now()
+	o, err := New(NewOffer{PublisherID: d.PublisherID, OfferID: d.OfferID, OfferType: offerType}, now)
+	if err != nil {
+		return Offer{}, err
+	}
+	empty := o.Content
+	added, err := o.Edit(now, func(c *Content) error {
+		if err := change(c); err != nil {
+			return err
+		}
+		return seal(s.Sealer, &empty, c)
+	})
+	if err != nil {
+		return Offer{}, err
+	}
+	events := []Event{NewEvent(OfferCreated, d.By, "", now)}
+	for _, name := range added {
+		events = append(events, NewEvent(PlanCreated, d.By, name, now))
+	}
+	if err := s.Store.Create(ctx, o, slices.Clip(events)...); err != nil {
+		return Offer{}, err
+	}
+	return s.Store.Offer(ctx, d.PublisherID, d.OfferID)
+}

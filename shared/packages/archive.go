@@ -1,0 +1,260 @@
+package packages
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of an archive (AZA-102 to AZA-104). Inflated bytes are counted while inflating.
+const (
+	maxArchive  = 1 << 30  // bytes of the archive
+	maxEntry    = 1 << 30  // bytes of one entry, inflated
+	maxInflated = 4 << 30  // bytes of all entries, inflated
+	maxEntries  = 10_000   // entries
+	maxDirBytes = 8 << 20  // bytes of the directory that are read
+	maxRatio    = 200      // of an entry over ratioFrom
+	ratioFrom   = 10 << 20 // inflated bytes from which the ratio counts
+	maxInMemory = 8 << 20  // bytes of an entry that are held (AZA-100)
+	rootJSON    = 4 << 20  // bytes of a root template (AZA-122)
+)
+
+// errDirectory says that the archive's directory is larger than any honest one.
+var errDirectory = errors.New("the directory of the archive is too large")
+
+// bounded limits what opening an archive may read, since a lying end record makes the library read headers as
+// long as there are some. The limit is lifted once it is open.
+type bounded struct {
+	r    io.ReaderAt
+	left int64
+	open bool
+}
+
+// ReadAt reads unless the limit is used up.
+func (b *bounded) ReadAt(p []byte, at int64) (int, error) {
+	if !b.open {
+		if b.left -= int64(len(p)); b.left < 0 {
+			return 0, errDirectory
+		}
+	}
+	return b.r.ReadAt(p, at)
+}
+
+// openArchive reads the directory; nil after a finding.
+func openArchive(r io.ReaderAt, size int64, report *Report) *zip.Reader {
+	switch {
+	case size == 0:
+		report.archive("PKG_EMPTY", "The package is empty.")
+		return nil
+	case size > maxArchive:
+		report.archive("PKG_TOO_LARGE", "The package has %d bytes; at most %d are allowed.", size, maxArchive)
+		return nil
+	}
+	if n := declaredEntries(r, size); n > maxEntries {
+		report.archive("PKG_BOMB", "The package has %d entries; at most %d are allowed.", n, maxEntries)
+		return nil
+	}
+	limit := &bounded{r: r, left: maxDirBytes}
+	archive, err := zip.NewReader(limit, size)
+	switch {
+	case errors.Is(err, errDirectory):
+		report.archive("PKG_BOMB", "The directory of the package is larger than %d bytes.", maxDirBytes)
+		return nil
+	case err != nil && !errors.Is(err, zip.ErrInsecurePath):
+		report.archive("PKG_NOT_ZIP", "The package is not a zip archive that can be read.")
+		return nil
+	case len(archive.File) > maxEntries:
+		report.archive("PKG_BOMB", "The package has %d entries; at most %d are allowed.", len(archive.File), maxEntries)
+		return nil
+	}
+	limit.open = true
+	return archive
+}
+
+// declaredEntries is the number of entries the end record names, 0 when there is none that can be read. 0xffff
+// stands for Zip64 and is left to the reader's own limit.
+func declaredEntries(r io.ReaderAt, size int64) int {
+	const record, maxComment = 22, 65535
+	tail := make([]byte, min(size, record+maxComment))
+	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
+		return 0
+	}
+	at := bytes.LastIndex(tail, []byte("PK\x05\x06"))
+	if at < 0 || at+record > len(tail) {
+		return 0
+	}
+	n := int(binary.LittleEndian.Uint16(tail[at+10:]))
+	if n == 0xffff {
+		return 0
+	}
+	return n
+}
+
+// entry is a file of the archive. Text is held of .json files up to the limit.
+type entry struct {
+	name string
+	text []byte
+	long bool // a .json file over the limit
+}
+
+// readEntries checks every entry and reads all of them once, so that sizes and checksums are known to be right.
+func readEntries(ctx context.Context, archive *zip.Reader, report *Report) ([]entry, error) {
+	var out []entry
+	seen := map[string]bool{}
+	total := int64(0)
+	for _, f := range archive.File {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		name := strings.ReplaceAll(f.Name, `\`, "/")
+		if !checkEntry(f, name, seen, report) || strings.HasSuffix(name, "/") {
+			continue
+		}
+		if junk(name) {
+			report.file("APP_JUNK_ENTRY", name, "The file is left over from packing and is dropped.")
+			continue
+		}
+		e := entry{name: name}
+		n, err := e.read(f, maxInflated-total)
+		total += n
+		if !e.judge(f, n, total, err, report) {
+			if total >= maxInflated {
+				return out, nil
+			}
+			continue
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// checkEntry looks at what the directory says of an entry (AZA-105).
+func checkEntry(f *zip.File, name string, seen map[string]bool, report *Report) bool {
+	shown := printable(name)
+	if why := unsafeName(name, f.Mode()); why != "" {
+		report.file("PKG_UNSAFE_PATH", shown, "The name of the entry %s.", why)
+		return false
+	}
+	folded := strings.ToLower(strings.TrimSuffix(name, "/"))
+	if seen[folded] {
+		report.file("PKG_DUPLICATE_ENTRY", shown, "Another entry has this name, letter case aside.")
+		return false
+	}
+	seen[folded] = true
+	if f.Flags&0x1 != 0 {
+		report.file("PKG_ENCRYPTED", shown, "The entry is encrypted.")
+		return false
+	}
+	if f.Method != zip.Store && f.Method != zip.Deflate {
+		report.file("PKG_CORRUPT_ENTRY", shown, "The entry uses the compression method %d; store and deflate are allowed.", f.Method)
+		return false
+	}
+	return true
+}
+
+// unsafeName says what is wrong with a name.
+func unsafeName(name string, mode fs.FileMode) string {
+	switch {
+	case name == "" || !utf8.ValidString(name):
+		return "is empty or not readable text"
+	case strings.HasPrefix(name, "/"):
+		return "is absolute"
+	case len(name) > 1 && name[1] == ':':
+		return "begins with a drive"
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "holds a control character"
+	case mode&fs.ModeSymlink != 0:
+		return "belongs to a symbolic link"
+	case mode.Type() != 0 && !mode.IsDir():
+		return "belongs to something that is no file"
+	}
+	for _, segment := range strings.Split(name, "/") {
+		if segment == ".." {
+			return "leaves the archive"
+		}
+	}
+	return ""
+}
+
+func printable(name string) string {
+	if len(name) > 200 {
+		name = name[:200] + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, name)
+}
+
+func junk(name string) bool {
+	base := path.Base(name)
+	return strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(name, ".git/") || strings.Contains(name, "/.git/") ||
+		base == ".DS_Store" || strings.EqualFold(base, "Thumbs.db")
+}
+
+// errRatio says that an entry inflates like a bomb.
+var errRatio = errors.New("inflates too much")
+
+// read inflates the entry, keeping the text of a .json file, and returns the bytes counted.
+func (e *entry) read(f *zip.File, left int64) (int64, error) {
+	r, err := f.Open()
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	var kept bytes.Buffer
+	keep := strings.EqualFold(path.Ext(e.name), ".json")
+	buffer := make([]byte, 64<<10)
+	count, limit := int64(0), min(maxEntry, left)
+	for {
+		n, err := r.Read(buffer)
+		count += int64(n)
+		if keep && kept.Len() <= maxInMemory {
+			kept.Write(buffer[:n])
+		}
+		switch {
+		case count > limit, count > ratioFrom && count/maxRatio > int64(f.CompressedSize64):
+			return count, errRatio
+		case errors.Is(err, io.EOF):
+			e.text, e.long = kept.Bytes(), kept.Len() > maxInMemory
+			return count, nil
+		case err != nil:
+			return count, err
+		}
+	}
+}
+
+// judge turns what reading came to into a finding; true when the entry can be used.
+func (e *entry) judge(f *zip.File, count, total int64, err error, report *Report) bool {
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, errRatio) && count > maxEntry:
+		report.file("APP_ENTRY_TOO_LARGE", e.name, "The entry inflates to more than %d bytes.", maxEntry)
+	case errors.Is(err, errRatio) && total > maxInflated:
+		report.archive("PKG_BOMB", "The package inflates to more than %d bytes.", int64(maxInflated))
+	case errors.Is(err, errRatio):
+		report.file("PKG_BOMB", e.name, "The entry inflates to more than %d times its %d bytes.", maxRatio, f.CompressedSize64)
+	default:
+		report.file("PKG_CORRUPT_ENTRY", e.name, "The entry cannot be read: %s.", readable(err))
+	}
+	return false
+}
+
+// readable names the library's two reasons in our words and nothing else.
+func readable(err error) string {
+	if errors.Is(err, zip.ErrChecksum) {
+		return "its checksum is wrong"
+	}
+	return "its compressed data is damaged"
+}

@@ -1,0 +1,354 @@
+// Package jsondoc reads JSON of package files with what a plain decoder hides: where each value stands, comments,
+// and keys that stand twice (rules AZA-115 to AZA-117).
+//
+// Comments are findings and not failures: the text is read on as if they were blanks. Depth is limited, so that
+// hostile text cannot exhaust the stack. Nodes are not changed after Parse and may be read concurrently.
+package jsondoc
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxDepth is how deep values may be nested.
+const MaxDepth = 200
+
+// MaxNodes is how many values a document may hold.
+const MaxNodes = 500_000
+
+// Kind is the kind of a value.
+type Kind int
+
+// The kinds.
+const (
+	Null Kind = iota
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+// Node is one value of a document.
+type Node struct {
+	Kind    Kind
+	Offset  int    // byte at which the value begins
+	Text    string // of a string its value, of a number or a bool its literal
+	Items   []*Node
+	Members []Member
+}
+
+// Member is one member of an object.
+type Member struct {
+	Key    string
+	Offset int // byte at which the key begins
+	Value  *Node
+}
+
+// ProblemKind is what is wrong with a text.
+type ProblemKind int
+
+// The kinds of problem.
+const (
+	Invalid   ProblemKind = iota // not JSON; nothing behind it was read
+	Comment                      // a comment, read as blanks
+	Duplicate                    // a key stands twice, compared without case
+)
+
+// Problem is one thing that is wrong with a text.
+type Problem struct {
+	Kind    ProblemKind
+	Offset  int
+	Message string
+}
+
+// Get finds a member by its name without regard to case, nil when there is none.
+func (n *Node) Get(key string) *Node {
+	if n == nil {
+		return nil
+	}
+	for _, m := range n.Members {
+		if strings.EqualFold(m.Key, key) {
+			return m.Value
+		}
+	}
+	return nil
+}
+
+// Is reports whether the node is there and of the kind.
+func (n *Node) Is(k Kind) bool { return n != nil && n.Kind == k }
+
+// Walk visits the node and everything below it.
+func (n *Node) Walk(visit func(*Node)) {
+	if n == nil {
+		return
+	}
+	visit(n)
+	for _, item := range n.Items {
+		item.Walk(visit)
+	}
+	for _, m := range n.Members {
+		m.Value.Walk(visit)
+	}
+}
+
+// Position is the line and the column of an offset, both from 1; columns count characters.
+func Position(text []byte, offset int) (line, column int) {
+	before := text[:min(max(offset, 0), len(text))]
+	line = bytes.Count(before, []byte("\n")) + 1
+	column = utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+	return line, column
+}
+
+// Parse reads a text. The node is nil when the text is not JSON, comments aside.
+func Parse(text []byte) (*Node, []Problem) {
+	p := &parser{text: text}
+	root := p.value(0)
+	if root != nil {
+		p.blanks()
+		if p.at < len(text) {
+			p.fail("something follows the end of the value")
+			root = nil
+		}
+	}
+	if p.failed {
+		root = nil
+	}
+	return root, p.problems
+}
+
+type parser struct {
+	text     []byte
+	at       int
+	nodes    int
+	problems []Problem
+	failed   bool
+}
+
+func (p *parser) fail(format string, args ...any) {
+	if !p.failed {
+		p.failed = true
+		p.problems = append(p.problems, Problem{Kind: Invalid, Offset: p.at, Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+// blanks skips blanks and comments.
+func (p *parser) blanks() {
+	for p.at < len(p.text) {
+		switch c := p.text[p.at]; {
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+			p.at++
+		case c == '/':
+			if !p.comment() {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) comment() bool {
+	rest := p.text[p.at:]
+	var length int
+	switch {
+	case bytes.HasPrefix(rest, []byte("//")):
+		if length = bytes.IndexByte(rest, '\n'); length < 0 {
+			length = len(rest)
+		}
+	case bytes.HasPrefix(rest, []byte("/*")):
+		end := bytes.Index(rest[2:], []byte("*/"))
+		if end < 0 {
+			p.fail("the comment does not end")
+			return false
+		}
+		length = end + 4
+	default:
+		return false
+	}
+	p.problems = append(p.problems, Problem{Kind: Comment, Offset: p.at, Message: "comments are not allowed in JSON"})
+	p.at += length
+	return true
+}
+
+func (p *parser) value(depth int) *Node {
+	p.blanks()
+	if p.at >= len(p.text) {
+		p.fail("a value is missing at the end of the text")
+		return nil
+	}
+	if depth > MaxDepth {
+		p.fail("values are nested more than %d deep", MaxDepth)
+		return nil
+	}
+	if p.nodes++; p.nodes > MaxNodes {
+		p.fail("the document holds more than %d values", MaxNodes)
+		return nil
+	}
+	n := &Node{Offset: p.at}
+	switch c := p.text[p.at]; {
+	case c == '{':
+		n.Kind = Object
+		return p.object(n, depth)
+	case c == '[':
+		n.Kind = Array
+		return p.array(n, depth)
+	case c == '"':
+		n.Kind = String
+		text, ok := p.str()
+		n.Text = text
+		return keep(n, ok)
+	case c == '-' || c >= '0' && c <= '9':
+		n.Kind = Number
+		return p.literal(n)
+	case c == 't' || c == 'f':
+		n.Kind = Bool
+		return p.literal(n)
+	case c == 'n':
+		return p.literal(n)
+	default:
+		p.fail("%q does not begin a value", rune(c))
+		return nil
+	}
+}
+
+func keep(n *Node, ok bool) *Node {
+	if !ok {
+		return nil
+	}
+	return n
+}
+
+// literal reads a number, true, false or null.
+func (p *parser) literal(n *Node) *Node {
+	end := p.at
+	for end < len(p.text) && bytes.IndexByte([]byte("+-.0123456789abcdefghijklmnopqrstuvwxyzE"), p.text[end]) >= 0 {
+		end++
+	}
+	word := p.text[p.at:end]
+	if !json.Valid(word) {
+		p.fail("%.20q is not a value", word)
+		return nil
+	}
+	n.Text = string(word)
+	p.at = end
+	return n
+}
+
+// str reads a string and leaves decoding its escapes to the library.
+func (p *parser) str() (string, bool) {
+	end := p.at + 1
+	for end < len(p.text) && p.text[end] != '"' {
+		if p.text[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	if end >= len(p.text) {
+		p.fail("the string does not end")
+		return "", false
+	}
+	var s string
+	if err := json.Unmarshal(p.text[p.at:end+1], &s); err != nil {
+		p.fail("the string holds a character or an escape that is not allowed")
+		return "", false
+	}
+	p.at = end + 1
+	return s, true
+}
+
+// next moves over a comma, or over the end. It reports whether another element follows.
+func (p *parser) next(end byte, what string) (more, ok bool) {
+	p.blanks()
+	if p.at >= len(p.text) {
+		p.fail("the %s does not end", what)
+		return false, false
+	}
+	switch c := p.text[p.at]; c {
+	case ',':
+		p.at++
+		return true, true
+	case end:
+		p.at++
+		return false, true
+	default:
+		p.fail("%q stands where a comma or the end of the %s should", rune(c), what)
+		return false, false
+	}
+}
+
+func (p *parser) array(n *Node, depth int) *Node {
+	p.at++
+	p.blanks()
+	if p.at < len(p.text) && p.text[p.at] == ']' {
+		p.at++
+		return n
+	}
+	for {
+		item := p.value(depth + 1)
+		if item == nil {
+			return nil
+		}
+		n.Items = append(n.Items, item)
+		more, ok := p.next(']', "array")
+		if !ok {
+			return nil
+		}
+		if !more {
+			return n
+		}
+	}
+}
+
+func (p *parser) object(n *Node, depth int) *Node {
+	p.at++
+	p.blanks()
+	if p.at < len(p.text) && p.text[p.at] == '}' {
+		p.at++
+		return n
+	}
+	seen := map[string]bool{}
+	for {
+		m, ok := p.member(depth, seen)
+		if !ok {
+			return nil
+		}
+		n.Members = append(n.Members, m)
+		more, ok := p.next('}', "object")
+		if !ok {
+			return nil
+		}
+		if !more {
+			return n
+		}
+	}
+}
+
+func (p *parser) member(depth int, seen map[string]bool) (Member, bool) {
+	p.blanks()
+	if p.at >= len(p.text) || p.text[p.at] != '"' {
+		p.fail("a key in double quotes is missing")
+		return Member{}, false
+	}
+	m := Member{Offset: p.at}
+	var ok bool
+	if m.Key, ok = p.str(); !ok {
+		return m, false
+	}
+	folded := strings.ToLower(m.Key)
+	if seen[folded] {
+		p.problems = append(p.problems, Problem{Kind: Duplicate, Offset: m.Offset, Message: fmt.Sprintf("the key %q stands twice", m.Key)})
+	}
+	seen[folded] = true
+	p.blanks()
+	if p.at >= len(p.text) || p.text[p.at] != ':' {
+		p.fail("a colon is missing behind the key")
+		return m, false
+	}
+	p.at++
+	m.Value = p.value(depth + 1)
+	return m, m.Value != nil
+}

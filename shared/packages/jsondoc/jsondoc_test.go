@@ -1,0 +1,64 @@
+package jsondoc_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stoa/shared/packages/jsondoc"
+)
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, text   string
+		kind         jsondoc.ProblemKind
+		line, column int
+		readable     bool
+	}{
+		{"AZA-115 comma at the end", "{\n  \"a\": 1,\n}", jsondoc.Invalid, 3, 1, false},
+		{"AZA-115 text behind the value", "{} x", jsondoc.Invalid, 1, 4, false},
+		{"AZA-115 empty", "", jsondoc.Invalid, 1, 1, false},
+		{"AZA-115 raw line break in a string", "[\"a\nb\"]", jsondoc.Invalid, 1, 2, false},
+		{"AZA-115 column counts characters", "[\"é\" x]", jsondoc.Invalid, 1, 6, false},
+		{"AZA-116 line comment", "{ // why\n}", jsondoc.Comment, 1, 3, true},
+		{"AZA-116 block comment", "{\n/* a\n b */ \"a\": 1}", jsondoc.Comment, 2, 1, true},
+		{"AZA-117 key in another case", "{\"a\":1,\n\"A\":2}", jsondoc.Duplicate, 2, 1, true},
+		{"one level too deep", strings.Repeat("[", jsondoc.MaxDepth+2), jsondoc.Invalid, 1, jsondoc.MaxDepth + 2, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			root, problems := jsondoc.Parse([]byte(row.text))
+			require.Len(t, problems, 1)
+			line, column := jsondoc.Position([]byte(row.text), problems[0].Offset)
+			require.Equal(t, []any{row.kind, row.line, row.column}, []any{problems[0].Kind, line, column})
+			require.Equal(t, row.readable, root != nil)
+		})
+	}
+}
+
+func TestURLInStringIsNoComment(t *testing.T) {
+	t.Parallel()
+	root, problems := jsondoc.Parse([]byte(`{"u": "https://contoso.com/*x*/"}`))
+	require.Empty(t, problems)
+	require.Equal(t, "https://contoso.com/*x*/", root.Get("U").Text)
+}
+
+// FuzzParse compares with the library: a text without comments is readable exactly when it is JSON.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,2.5e3,true,null,"x\u00e9"]}`, "// c\n{}", `{"a":1,"A":2}`, `[1,]`, `"\ud800"`, "\xff", `{"":{}}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		root, problems := jsondoc.Parse(text)
+		for _, p := range problems {
+			require.LessOrEqual(t, p.Offset, len(text))
+			if p.Kind == jsondoc.Comment || strings.Contains(p.Message, "nested") {
+				return
+			}
+		}
+		require.Equal(t, json.Valid(text), root != nil)
+	})
+}

@@ -1,0 +1,13 @@
+// Package publish decides how a draft becomes a preview and then live: submissions, their steps, certification,
+// sign-off, go live and cancel (rules PUB-4 to PUB-38, PUB-59, PUB-60).
+//
+// A submission freezes the draft; its steps run one after the other, each queued by the one before with an id
+// that is made of publisher, offer, submission and step. Messages arrive at least once and unordered: a step that
+// is done, or whose submission no longer runs, is settled without a second effect, and a step's result, its
+// history event and the message for the next step are one commit. A message for a submission that does not exist
+// is terminal. Steps check and decide; they call nobody but the ports named here.
+//
+// Readings: steps of a phase run one after the other, which PUB-12 allows; the single certification step of SaaS
+// offers and Azure applications is manual validation, other types have the three levels; an automatic certifier
+// passes everything unless another is injected, and an operator's verdict ends a step that waits for approval.
+package publish

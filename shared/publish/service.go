@@ -1,0 +1,271 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"stoa/shared/fault"
+	"stoa/shared/message"
+	"stoa/shared/offer"
+)
+
+// Change is what one act changes, committed as one: all of it is in the partition of the offer.
+type Change struct {
+	Offer       offer.Offer
+	Submissions []Submission
+	Events      []offer.Event
+	Messages    []message.Message
+}
+
+// Store keeps submissions beside their offer. Commit fails with StaleETag when the offer or a submission was
+// saved in between.
+type Store interface {
+	Offer(ctx context.Context, publisherID, offerID string) (offer.Offer, error)
+	Submission(ctx context.Context, publisherID, offerID string, number int) (Submission, error)
+	// Submissions lists the newest first, those below a number; 0 starts at the newest.
+	Submissions(ctx context.Context, publisherID, offerID string, below, limit int) ([]Submission, error)
+	// History lists events, the newest first; after is the continuation of the page before.
+	History(ctx context.Context, publisherID, offerID, after string, limit int) ([]offer.Event, string, error)
+	Commit(ctx context.Context, c Change) error
+	// List puts the offer on the list the storefront shows. It may stand there before it is live.
+	List(ctx context.Context, publisherID, offerID string) error
+}
+
+// Snapshots keeps frozen contents. Freezing the same content under the same name again is no error.
+type Snapshots interface {
+	Freeze(ctx context.Context, name string, c offer.Content) error
+	Frozen(ctx context.Context, name string) (offer.Content, error)
+}
+
+// Contacts finds who is mailed about an offer.
+type Contacts interface {
+	Recipients(ctx context.Context, publisherID string) ([]string, error)
+}
+
+// Packages tells whether an uploaded package may be published.
+type Packages interface {
+	// Accepted reports whether the package was validated without a blocking finding, and if not, why.
+	Accepted(ctx context.Context, publisherID, offerID, name string) (ok bool, why string, err error)
+}
+
+// Service publishes offers. Safe for concurrent use. Certifier, Contacts and Packages may be nil: then everything
+// is certified, nobody is mailed, and packages are not looked at.
+type Service struct {
+	Store     Store
+	Snapshots Snapshots
+	Certifier Certifier
+	Policies  []Policy // of offer validation; nil means the built-in ones
+	Contacts  Contacts
+	Packages  Packages
+	Now       func() time.Time
+}
+
+// Request is what publish, go live and cancel take.
+type Request struct {
+	PublisherID string
+	OfferID     string
+	By          string   // who asks, for the history
+	IfMatch     string   // tag of the draft; "" and "*" compare nothing (CPP-17)
+	Pages       []string // of publish: the selected pages, none means all (PUB-6)
+	Notes       string   // of publish: notes for certification
+	Emails      string   // of publish: the comma-separated notification list (CPP-38)
+}
+
+// StepMessage is the body of a message on publish-steps.
+type StepMessage struct {
+	PublisherID string `json:"publisherId"`
+	OfferID     string `json:"offerId"`
+	Submission  int    `json:"submission"`
+	Step        string `json:"step"`
+}
+
+const attempts = 25
+
+// retry repeats an act whose offer was saved in between. A tag of the caller that is not the draft's is wrong for
+// good and no lost race.
+func retry(act func() error) error {
+	for range attempts {
+		err := act()
+		if f := fault.As(err); err == nil || f.Kind != fault.StaleETag || f.Code == offer.CodeDraftChanged {
+			return err
+		}
+	}
+	return fault.New(fault.Unavailable, "Busy", "", "The offer is being changed by others. Try again.")
+}
+
+// Publish freezes the draft and starts a submission. NotReady with one detail per finding when a page is not
+// complete (PUB-4); Conflict OperationInProgress while another runs (PUB-8).
+func (s *Service) Publish(ctx context.Context, r Request) (Submission, error) {
+	var out Submission
+	err := retry(func() error {
+		o, newest, err := s.load(ctx, r)
+		if err != nil {
+			return err
+		}
+		change, sub, err := s.submit(ctx, o, newest, r)
+		if err != nil {
+			return err
+		}
+		out = sub
+		return s.Store.Commit(ctx, change)
+	})
+	return out, err
+}
+
+// load reads the offer and its newest submission, if it has one, and compares the tag of the request.
+func (s *Service) load(ctx context.Context, r Request) (offer.Offer, *Submission, error) {
+	o, err := s.Store.Offer(ctx, r.PublisherID, r.OfferID)
+	if err != nil {
+		return o, nil, err
+	}
+	if err := offer.CheckMatch(&o, r.IfMatch); err != nil {
+		return o, nil, err
+	}
+	if o.Submission == 0 {
+		return o, nil, nil
+	}
+	sub, err := s.Store.Submission(ctx, r.PublisherID, r.OfferID, o.Submission)
+	return o, &sub, err
+}
+
+func (s *Service) submit(ctx context.Context, o offer.Offer, newest *Submission, r Request) (Change, Submission, error) {
+	if err := mayPublish(&o, newest); err != nil {
+		return Change{}, Submission{}, err
+	}
+	if err := checkPages(&o, r.Pages); err != nil {
+		return Change{}, Submission{}, err
+	}
+	content, err := s.selection(ctx, &o, r.Pages)
+	if err != nil {
+		return Change{}, Submission{}, err
+	}
+	now, number := s.Now().UTC(), o.Submission+1
+	sub := Submission{
+		ID: offer.GUID("publish", o.PublisherID, o.OfferID, fmt.Sprint(number)), Number: number,
+		PublisherID: o.PublisherID, OfferID: o.OfferID, OfferType: o.OfferType, State: Created,
+		ChangedPages: changedPages(&o, r.Pages), InitiatedBy: r.By, NotificationEmails: r.Emails,
+		Steps: StepsFor(&content), OfferVersion: o.Version, PreviousStatus: restingStatus(&o), CreatedAt: now, ChangedAt: now,
+	}
+	if sub.Snapshot, err = s.freeze(ctx, number, content); err != nil {
+		return Change{}, Submission{}, err
+	}
+	event := offer.NewEvent(offer.SubmittedToPreview, r.By, "", now)
+	event.Pages, event.Submission = sub.ChangedPages, number
+	change := Change{Events: []offer.Event{event}}
+	if newest != nil && newest.State == Blocked { // PUB-8: publishing over a blocked submission ends it
+		newest.State, newest.ChangedAt = Failed, now
+		change.Submissions = append(change.Submissions, *newest)
+	}
+	o.Submission, o.Status = number, offer.StatusPublishInProgress
+	if r.Notes != "" {
+		o.Notes = r.Notes
+	}
+	change.Messages = append(change.Messages, start(&sub, sub.current(), now))
+	change.Submissions = append(change.Submissions, sub)
+	change.Offer = o
+	return change, sub, nil
+}
+
+// start marks the step as begun and makes the message that runs it.
+func start(sub *Submission, step *Step, now time.Time) message.Message {
+	step.Status, step.StartedAt = InProgress, now
+	return stepMessage(sub, step.ID)
+}
+
+func stepMessage(sub *Submission, step string) message.Message {
+	id := fmt.Sprintf("publish|%s|%s|%d|%s", sub.PublisherID, sub.OfferID, sub.Number, step)
+	return message.New(id, message.PublishSteps, StepMessage{PublisherID: sub.PublisherID, OfferID: sub.OfferID, Submission: sub.Number, Step: step})
+}
+
+// mayPublish checks the state (PUB-8, PUB-9).
+func mayPublish(o *offer.Offer, newest *Submission) error {
+	switch o.Status {
+	case offer.StatusPublishInProgress:
+		return fault.New(fault.Conflict, "OperationInProgress", "", "A submission of this offer is running.")
+	case offer.StatusPendingStopDistribution:
+		return fault.New(fault.Conflict, "InvalidOfferState", "", "The offer is about to leave the marketplace.")
+	}
+	if newest != nil && (newest.State == Canceling || newest.State == GoingLive) {
+		return fault.New(fault.Conflict, "OperationInProgress", "", "A submission of this offer is running.")
+	}
+	return nil
+}
+
+// checkPages refuses what is not complete (PUB-4, CPP-40) and a selection that may not be (PUB-6).
+func checkPages(o *offer.Offer, selected []string) error {
+	pages := o.Pages()
+	var wrong fault.Findings
+	for _, id := range selected {
+		if !slices.ContainsFunc(pages, func(p offer.Page) bool { return p.ID == id }) {
+			wrong.Add(offer.CodeInvalid, "pages", "The offer has no page %s.", id)
+		}
+	}
+	for _, p := range pages {
+		if len(selected) > 0 && !slices.Contains(selected, p.ID) {
+			if o.Published == nil {
+				wrong.Add("PageNotSelected", p.ID, "The first submission of an offer takes all pages.")
+			}
+			continue
+		}
+		for _, f := range p.Findings {
+			wrong.Add(f.Code, f.Field, "%s: %s", p.Name, f.Message)
+		}
+	}
+	return wrong.Err(fault.NotReady, "OfferNotReady", "The offer cannot be published yet: some pages are not complete.")
+}
+
+// selection is the draft, or the live content with the selected pages of the draft.
+func (s *Service) selection(ctx context.Context, o *offer.Offer, pages []string) (offer.Content, error) {
+	if len(pages) == 0 || o.Production == nil {
+		return o.Content, nil
+	}
+	live, err := s.Snapshots.Frozen(ctx, o.Production.Snapshot)
+	if err != nil {
+		return offer.Content{}, fmt.Errorf("publish %s: %w", o.OfferID, err)
+	}
+	return offer.Merge(live, o.Content, pages)
+}
+
+// freeze keeps the content under a name made of the number and the content, so that a repeat meets itself
+// (PUB-7).
+func (s *Service) freeze(ctx context.Context, number int, c offer.Content) (string, error) {
+	name := fmt.Sprintf("%s/%s/%06d-%s.json", c.PublisherID, c.OfferID, number, offer.Fingerprint(&c))
+	if err := s.Snapshots.Freeze(ctx, name, c); err != nil {
+		return "", fmt.Errorf("freeze %s: %w", name, err)
+	}
+	return name, nil
+}
+
+// changedPages are the selected pages that differ from what is live. Offer setup and, for types with plans, plan
+// overview always count (3.4, PUB-62).
+func changedPages(o *offer.Offer, selected []string) []string {
+	t, _ := offer.TypeOf(o.OfferType)
+	out := []string{"offerSetup"}
+	if t.Plans {
+		out = append(out, "planOverview")
+	}
+	for _, p := range o.Pages() {
+		if len(selected) > 0 && !slices.Contains(selected, p.ID) {
+			continue
+		}
+		if (o.Published == nil || p.Status == offer.UnpublishedChanges) && !slices.Contains(out, p.ID) {
+			out = append(out, p.ID)
+		}
+	}
+	return out
+}
+
+// restingStatus is the status the offer goes back to after a cancel (PUB-37).
+func restingStatus(o *offer.Offer) offer.Status {
+	switch {
+	case o.Preview != nil && (o.Production == nil || o.Preview.Submission > o.Production.Submission):
+		return offer.StatusPreview
+	case o.Status == offer.StatusNotAvailable:
+		return offer.StatusNotAvailable
+	case o.Production != nil:
+		return offer.StatusLive
+	}
+	return offer.StatusDraft
+}

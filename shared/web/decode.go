@@ -1,0 +1,172 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"stoa/shared/fault"
+)
+
+const (
+	bodyLimit = 1 << 20 // bytes of a body that Decode reads
+	maxDepth  = 64      // levels of a body
+)
+
+// Decode reads the JSON body of a request into v: at most 1 MiB, member names in any case of letters, unknown
+// members ignored, the last of two members wins. Each way of being wrong has its own fault, whose target is the
+// path of the field: MissingBody, MalformedJson, InvalidType, BodyTooLarge, UnsupportedMediaType. A fault from
+// an UnmarshalJSON method comes back as it is.
+func Decode(r *http.Request, v any) error { return DecodeLimit(r, v, bodyLimit) }
+
+// DecodeOptional is Decode for a route that may be called without a body, which leaves v as it is (CPP-8).
+func DecodeOptional(r *http.Request, v any) error {
+	err := Decode(r, v)
+	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Code == codeMissing {
+		return nil
+	}
+	return err
+}
+
+// DecodeLimit is Decode with another limit on the size of the body, in bytes.
+func DecodeLimit(r *http.Request, v any, limit int64) error {
+	if err := checkContentType(r); err != nil {
+		return err
+	}
+	body, err := readBody(r, limit)
+	if err != nil {
+		return err
+	}
+	return decode(body, v)
+}
+
+// The codes of Decode.
+const (
+	codeMissing   = "MissingBody"
+	codeMalformed = "MalformedJson"
+	codeType      = "InvalidType"
+)
+
+// checkContentType refuses a body that says it is not JSON. One that says nothing is taken for JSON.
+func checkContentType(r *http.Request) error {
+	given := r.Header.Get("Content-Type")
+	if s := stateOf(r.Context()); given == "" || s != nil && s.api.AnyContentType {
+		return nil
+	}
+	media, _, err := mime.ParseMediaType(given)
+	if errors.Is(err, mime.ErrInvalidMediaParameter) {
+		err = nil // the media type itself is good
+	}
+	if err == nil && (media == "application/json" || media == "text/json" || strings.HasSuffix(media, "+json")) {
+		return nil
+	}
+	return fault.New(fault.UnsupportedType, "UnsupportedMediaType", "Content-Type", "the body must be application/json")
+}
+
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	tooLarge := fault.New(fault.TooLarge, "BodyTooLarge", "", "the body may have %d bytes at most", limit)
+	if r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	if r.Body == nil {
+		return nil, missingBody()
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	switch {
+	case err != nil:
+		return nil, fault.New(fault.Invalid, "IncompleteBody", "", "the body broke off").Because(err)
+	case int64(len(body)) > limit:
+		return nil, tooLarge
+	}
+	return body, nil
+}
+
+// missingBody names chunked encoding, because the host swallows a chunked body (HST-12).
+func missingBody() error {
+	return fault.New(fault.Invalid, codeMissing, "", "no body arrived; send Content-Length, a chunked body does not reach us")
+}
+
+func decode(body []byte, v any) error {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) // a byte order mark, which some clients send
+	if len(bytes.TrimSpace(body)) == 0 {
+		return missingBody()
+	}
+	if !utf8.Valid(body) {
+		return fault.New(fault.Invalid, codeMalformed, "", "the body is not UTF-8")
+	}
+	if depth(body) > maxDepth {
+		return fault.New(fault.Invalid, codeMalformed, "", "the body has more than %d levels", maxDepth)
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if err := dec.Decode(v); err != nil {
+		return wrong(body, err)
+	}
+	if rest := bytes.TrimSpace(body[dec.InputOffset():]); len(rest) > 0 {
+		return fault.New(fault.Invalid, codeMalformed, "", "the body must be one JSON value; more follows at offset %d", dec.InputOffset())
+	}
+	return nil
+}
+
+// wrong says what is the matter with a body that did not decode.
+func wrong(body []byte, err error) error {
+	var (
+		own    *fault.Error
+		syntax *json.SyntaxError
+		typed  *json.UnmarshalTypeError
+		moment *time.ParseError
+	)
+	switch {
+	case errors.As(err, &own):
+		return err
+	case errors.As(err, &syntax):
+		return fault.New(fault.Invalid, codeMalformed, "", "the body is not JSON: %s at offset %d", syntax.Error(), syntax.Offset)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fault.New(fault.Invalid, codeMalformed, "", "the body is not JSON: it ends too early, at offset %d", len(body))
+	case errors.As(err, &typed):
+		return fault.New(fault.Invalid, codeType, pathAt(body, typed.Offset), "%s", wanted(typed))
+	case errors.As(err, &moment):
+		return fault.New(fault.Invalid, codeType, pathOf(body, moment.Value), "must be a date and time such as 2021-10-31T09:00:00Z")
+	}
+	var invalid *json.InvalidUnmarshalError
+	if errors.As(err, &invalid) {
+		return err // the program's mistake, not the caller's
+	}
+	return fault.New(fault.Invalid, codeType, "", "a value of the body is not acceptable").Because(err)
+}
+
+// wanted is what a value of the wrong type must be.
+func wanted(e *json.UnmarshalTypeError) string {
+	t := e.Type
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "must be true or false"
+	case reflect.String:
+		return "must be a string"
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "must be a base64 string"
+		}
+		return "must be a list"
+	case reflect.Struct, reflect.Map:
+		return "must be an object"
+	case reflect.Float32, reflect.Float64:
+		return "must be a number"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if strings.HasPrefix(e.Value, "number") {
+			return "must be a whole number in range"
+		}
+		return "must be a number"
+	}
+	return "is of the wrong type"
+}
