@@ -139,6 +139,9 @@ func (b *bench) call(method, path string, body any, headers ...string) *httptest
 	}
 	w := httptest.NewRecorder()
 	b.router.ServeHTTP(w, r)
+	if strings.HasPrefix(path, "/api/") {
+		checkContract(b.t, method, path, r.Header, body, w)
+	}
 	return w
 }
 

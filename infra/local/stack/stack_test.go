@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stoa/infra/local/azurite"
+	"stoa/infra/local/demo"
 	"stoa/infra/local/stack"
 )
 
@@ -56,5 +57,14 @@ func TestUnknownPathsAnswerInTheEnvelopeOfTheirAPI(t *testing.T) {
 			require.NoError(t, json.Unmarshal(body, &envelope))
 			require.NotEmpty(t, envelope.Error.Code)
 		}
+	}
+}
+
+// The walk of `make demo`, against the stack of this test.
+func TestWalk(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := demo.New(marketplace, &out).Run(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
 	}
 }
