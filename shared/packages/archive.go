@@ -75,6 +75,14 @@ func openArchive(r io.ReaderAt, size int64, report *Report) *zip.Reader {
 		report.archive("PKG_BOMB", "The package has %d entries; at most %d are allowed.", len(archive.File), maxEntries)
 		return nil
 	}
+	stored := uint64(0)
+	for _, f := range archive.File {
+		if stored += f.CompressedSize64; f.CompressedSize64 > uint64(size) || stored > uint64(size) {
+			// Entries that share their bytes inflate to any multiple of the package.
+			report.archive("PKG_BOMB", "The entries of the package overlap.")
+			return nil
+		}
+	}
 	limit.open = true
 	return archive
 }
@@ -109,7 +117,7 @@ type entry struct {
 func readEntries(ctx context.Context, archive *zip.Reader, report *Report) ([]entry, error) {
 	var out []entry
 	seen := map[string]bool{}
-	total := int64(0)
+	total, buffer := int64(0), make([]byte, 64<<10)
 	for _, f := range archive.File {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -123,7 +131,7 @@ func readEntries(ctx context.Context, archive *zip.Reader, report *Report) ([]en
 			continue
 		}
 		e := entry{name: name}
-		n, err := e.read(f, maxInflated-total)
+		n, err := e.read(f, buffer, maxInflated-total)
 		total += n
 		if !e.judge(f, n, total, err, report) {
 			if total >= maxInflated {
@@ -206,7 +214,7 @@ func junk(name string) bool {
 var errRatio = errors.New("inflates too much")
 
 // read inflates the entry, keeping the text of a .json file, and returns the bytes counted.
-func (e *entry) read(f *zip.File, left int64) (int64, error) {
+func (e *entry) read(f *zip.File, buffer []byte, left int64) (int64, error) {
 	r, err := f.Open()
 	if err != nil {
 		return 0, err
@@ -214,7 +222,6 @@ func (e *entry) read(f *zip.File, left int64) (int64, error) {
 	defer r.Close()
 	var kept bytes.Buffer
 	keep := strings.EqualFold(path.Ext(e.name), ".json")
-	buffer := make([]byte, 64<<10)
 	count, limit := int64(0), min(maxEntry, left)
 	for {
 		n, err := r.Read(buffer)

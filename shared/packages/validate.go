@@ -3,6 +3,7 @@ package packages
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"path"
@@ -31,7 +32,7 @@ type document struct {
 // package is in the report.
 func Validate(ctx context.Context, name string, r io.ReaderAt, size int64) (Report, error) {
 	report := Report{Findings: []Finding{}}
-	watch := &watched{r: r}
+	watch := &watched{r: r, size: size}
 	err := validate(ctx, name, watch, size, &report)
 	report.sort()
 	if watch.err != nil {
@@ -41,13 +42,21 @@ func Validate(ctx context.Context, name string, r io.ReaderAt, size int64) (Repo
 }
 
 // watched remembers a failure of the source, which the zip reader would report as a broken package.
+// A place outside the package, which a hostile directory may name, is the package's own fault.
 type watched struct {
-	r   io.ReaderAt
-	err error
+	r    io.ReaderAt
+	size int64
+	err  error
 }
+
+// errOutside says that the archive points outside itself.
+var errOutside = errors.New("the archive points outside itself")
 
 // ReadAt reads and remembers a failure other than the end.
 func (w *watched) ReadAt(p []byte, at int64) (int, error) {
+	if at < 0 || at > w.size {
+		return 0, errOutside
+	}
 	n, err := w.r.ReadAt(p, at)
 	if err != nil && err != io.EOF && w.err == nil {
 		w.err = err

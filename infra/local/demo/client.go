@@ -25,7 +25,6 @@ type Walk struct {
 	client *http.Client
 
 	publisher, operator, customer string // bearer tokens
-	subscription                  string // the subscription of the walk
 }
 
 // New prepares a walk against a stack. Output goes to out.

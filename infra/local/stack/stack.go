@@ -44,7 +44,7 @@ type Options struct {
 	PortBase    int               // first port: host, issuer, sample (7071 …); 0 picks free ports for everything
 	MaxRestarts int               // of the handler; 0 is the host's own limit of 3
 	Settings    map[string]string // further app settings
-	Log         io.Writer         // log lines of all parts; nil is silent
+	Log         io.Writer         // log lines of all parts, from several goroutines; nil is silent
 	SkipHost    bool              // all but the Functions host, for `func`
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,14 +29,19 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		var log bytes.Buffer
-		marketplace, err = stack.Start(context.Background(), stack.Options{Dir: dir, MaxRestarts: 1000, Log: &log})
+		log, err := os.Create(filepath.Join(dir, "stack.log"))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer log.Close()
+		marketplace, err = stack.Start(context.Background(), stack.Options{Dir: dir, MaxRestarts: 1000, Log: log})
 		if errors.Is(err, azurite.ErrNotInstalled) && os.Getenv("STOA_TEST_ALL") != "1" {
 			fmt.Fprintln(os.Stderr, "skipped:", err)
 			return 0
 		}
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err, log.String())
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		defer marketplace.Stop()
