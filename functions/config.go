@@ -15,11 +15,12 @@ import (
 // config is everything the handler is told by its app settings. Nothing below main reads the environment.
 type config struct {
 	dev           bool                // STOA_DEV: the local stack; mounts /dev and allows calls to loopback
-	now           func() time.Time    // STOA_CLOCK_FILE: the moved clock of the local stack
+	now           func() time.Time    // the clock
+	moved         *clock.Moved        // STOA_CLOCK_FILE: the moved clock of the local stack, else nil
 	storage       string              // STOA_STORAGE: connection string with keys, for the local stack
 	tableEndpoint string              // STOA_TABLE_ENDPOINT: with the app's identity, when there is no STOA_STORAGE
 	blobEndpoint  string              // STOA_BLOB_ENDPOINT: same
-	bus           string              // STOA_BUS: connection string with keys, for the local stack
+	busKeys       string              // STOA_BUS: connection string with keys, for the local stack
 	busNamespace  string              // STOA_BUS_NAMESPACE: host name, with the app's identity
 	clientID      string              // AZURE_CLIENT_ID: of a user-assigned identity; empty takes the system's
 	authority     string              // STOA_AUTHORITY: issuer of tokens; empty takes Entra ID's
@@ -43,12 +44,13 @@ func parse(environ []string) (config, error) {
 	c := config{
 		dev: strings.EqualFold(env["STOA_DEV"], "true"), now: clock.System,
 		storage: env["STOA_STORAGE"], tableEndpoint: env["STOA_TABLE_ENDPOINT"], blobEndpoint: env["STOA_BLOB_ENDPOINT"],
-		bus: env["STOA_BUS"], busNamespace: env["STOA_BUS_NAMESPACE"], clientID: env["AZURE_CLIENT_ID"],
+		busKeys: env["STOA_BUS"], busNamespace: env["STOA_BUS_NAMESPACE"], clientID: env["AZURE_CLIENT_ID"],
 		authority: strings.TrimRight(env["STOA_AUTHORITY"], "/"), publicURL: strings.TrimRight(env["STOA_PUBLIC_URL"], "/"),
 		profile: env["STOA_FULFILLMENT_PROFILE"], smtp: env["STOA_SMTP"],
 	}
 	if c.dev && env["STOA_CLOCK_FILE"] != "" {
-		c.now = clock.NewMoved(env["STOA_CLOCK_FILE"]).Now
+		c.moved = clock.NewMoved(env["STOA_CLOCK_FILE"])
+		c.now = c.moved.Now
 	}
 	for _, audience := range strings.Split(env["STOA_AUDIENCES"], ",") {
 		if audience = strings.TrimSpace(audience); audience != "" {
@@ -66,7 +68,7 @@ func (c *config) require() error {
 		}
 	}
 	need(c.storage != "" || c.tableEndpoint != "" && c.blobEndpoint != "", "STOA_TABLE_ENDPOINT and STOA_BLOB_ENDPOINT, or STOA_STORAGE, are required")
-	need(c.bus != "" || c.busNamespace != "", "STOA_BUS_NAMESPACE or STOA_BUS is required")
+	need(c.busKeys != "" || c.busNamespace != "", "STOA_BUS_NAMESPACE or STOA_BUS is required")
 	need(c.publicURL != "", "STOA_PUBLIC_URL is required: the base URL callers use")
 	if c.profile == "" {
 		c.profile = "guide"

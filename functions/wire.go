@@ -11,9 +11,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/google/uuid"
 
+	healthfn "stoa/functions/health"
+	operatorfn "stoa/functions/operator"
 	"stoa/shared/account"
 	"stoa/shared/blobs"
 	"stoa/shared/bus"
+	"stoa/shared/fault"
 	"stoa/shared/functionshost"
 	"stoa/shared/identity"
 	"stoa/shared/message"
@@ -41,12 +44,13 @@ type adapters struct {
 type app struct {
 	mux   *functionshost.Mux
 	db    *store.DB
+	usage *store.Usage
 	queue *bus.Bus
 }
 
 // close lets the messages of finished acts go out and ends the connections.
 func (a *app) close(ctx context.Context) error {
-	return errors.Join(a.db.Close(ctx), a.queue.Close(ctx))
+	return errors.Join(a.usage.Flush(ctx), a.db.Close(ctx), a.queue.Close(ctx))
 }
 
 // open reads the settings and wires everything. Nothing is called yet: the first request pays for connections.
@@ -59,11 +63,11 @@ func open(environ []string, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	mux, err := mount(c, a, log)
+	w, err := mount(c, a, log)
 	if err != nil {
 		return nil, err
 	}
-	return &app{mux: mux, db: a.db, queue: a.bus}, nil
+	return &app{mux: w.mux, db: a.db, usage: w.usage, queue: a.bus}, nil
 }
 
 func openAdapters(c config, log *slog.Logger) (a adapters, err error) {
@@ -77,7 +81,7 @@ func openAdapters(c config, log *slog.Logger) (a adapters, err error) {
 	if a.files, err = blobs.Open(blobs.Options{ConnectionString: c.storage, Endpoint: c.blobEndpoint, Credential: credential}); err != nil {
 		return a, err
 	}
-	if a.bus, err = bus.Open(bus.Options{ConnectionString: c.bus, Namespace: c.busNamespace, Credential: credential}); err != nil {
+	if a.bus, err = bus.Open(bus.Options{ConnectionString: c.busKeys, Namespace: c.busNamespace, Credential: credential}); err != nil {
 		return a, err
 	}
 	if a.verifier, err = identity.New(identity.Options{Authority: c.authority, Now: c.now, Log: log}); err != nil {
@@ -96,7 +100,7 @@ func openAdapters(c config, log *slog.Logger) (a adapters, err error) {
 
 // identityOf is the app's own identity, needed when a connection has no keys.
 func identityOf(c config) (azcore.TokenCredential, error) {
-	if c.storage != "" && c.bus != "" {
+	if c.storage != "" && c.busKeys != "" {
 		return nil, nil
 	}
 	options := &azidentity.ManagedIdentityCredentialOptions{}
@@ -155,4 +159,56 @@ func (c contacts) Recipients(ctx context.Context, publisherID string) ([]string,
 		}
 	}
 	return mails, nil
+}
+
+// deadLetters shows the store's dead letters to staff.
+type deadLetters struct{ *store.DeadLetters }
+
+// List implements operator.DeadLetters.
+func (d deadLetters) List(ctx context.Context, queue, after string, limit int) ([]operatorfn.DeadLetter, string, error) {
+	kept, next, err := d.DeadLetters.List(ctx, store.DeadLetterPage{Queue: queue, Limit: limit, After: after})
+	shown := make([]operatorfn.DeadLetter, len(kept))
+	for i, l := range kept {
+		shown[i] = operatorfn.DeadLetter(l)
+	}
+	return shown, next, err
+}
+
+// Replay implements operator.DeadLetters.
+func (d deadLetters) Replay(ctx context.Context, id string) (operatorfn.DeadLetter, error) {
+	l, err := d.DeadLetters.Replay(ctx, id)
+	return operatorfn.DeadLetter(l), err
+}
+
+// checks are what the health of the handler depends on.
+func (w *wiring) checks() map[string]healthfn.Pinger {
+	absent := func(err error) error {
+		if fault.Is(err, fault.NotFound) {
+			return nil // it answered
+		}
+		return err
+	}
+	return map[string]healthfn.Pinger{
+		"table": healthfn.PingFunc(func(ctx context.Context) error {
+			_, err := w.tables.Table("accounts").Get(ctx, "health", "health")
+			return absent(err)
+		}),
+		"blob": healthfn.PingFunc(func(ctx context.Context) error {
+			_, err := w.files.Read(ctx, "media", "health", 1)
+			return absent(err)
+		}),
+	}
+}
+
+// upkeep is what the agenda does: due work, and what dead processes left of acts and of usage.
+type upkeep struct {
+	*store.DB
+	usage *store.Usage
+}
+
+// Sweep implements agenda.Due.
+func (u upkeep) Sweep(ctx context.Context) (int, error) {
+	acts, err := u.DB.Sweep(ctx)
+	usages, usageErr := u.usage.SweepUsage(ctx)
+	return acts + usages, errors.Join(err, usageErr)
 }

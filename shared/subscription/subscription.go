@@ -41,8 +41,10 @@ type Term struct {
 
 // PlanSpan says which plan the subscription had from an instant on (MTR-45).
 type PlanSpan struct {
-	PlanID string    `json:"planId"`
-	From   time.Time `json:"from"`
+	PlanID    string          `json:"planId"`
+	From      time.Time       `json:"from"`
+	Quantity  int             `json:"quantity,omitempty"` // seats from then on
+	UnitPrice decimal.Decimal `json:"unitPrice"`          // contract price of one term (and seat) from then on
 }
 
 // StatusChange says which status the subscription had from an instant on.
@@ -79,5 +81,45 @@ type Subscription struct {
 	EndedAt     time.Time      `json:"endedAt,omitzero"`
 	PendingOp   string         `json:"pendingOperation,omitempty"` // id of the operation that locks it (FUL-54)
 
+	Store      string          `json:"store,omitempty"`      // where it was bought
+	Payment    string          `json:"payment,omitempty"`    // payment method
+	UnitPrice  decimal.Decimal `json:"unitPrice"`            // contract price of one term (and seat) of the plan
+	TrialPlan  bool            `json:"trialPlan,omitempty"`  // the plan offers a free trial
+	Anchor     string          `json:"anchor,omitempty"`     // YYYY-MM-DD that all terms are counted from (FUL-32)
+	TermMonths int             `json:"termMonths,omitempty"` // months from the anchor to the end of the current term
+	Waived     bool            `json:"waived,omitempty"`     // cancelled in the free window: nothing is charged (FUL-61)
+	Outgoing   []string        `json:"outgoing,omitempty"`   // operations whose webhook is not delivered yet, in order (FUL-79)
+
 	ETag string `json:"-"` // of the stored row as read
+}
+
+// Position orders the subscriptions of a list: by purchase, then id (FUL-35).
+func (s *Subscription) Position() string {
+	return s.CreatedAt.UTC().Format("2006-01-02T15:04:05.000000000Z") + "|" + s.ID
+}
+
+// CurrentTerm is the running or last term; none before activation (FUL-33).
+func (s *Subscription) CurrentTerm() (Term, bool) {
+	if len(s.Terms) == 0 {
+		return Term{}, false
+	}
+	return s.Terms[len(s.Terms)-1], true
+}
+
+// PerSeat reports whether the plan is priced per seat.
+func (s *Subscription) PerSeat() bool { return s.Quantity > 0 }
+
+// What the beneficiary may do (FUL-42).
+const (
+	OpRead   = "Read"
+	OpUpdate = "Update"
+	OpDelete = "Delete"
+)
+
+// Allowed lists what the beneficiary may do: a reseller's customer only reads (FUL-42).
+func (s *Subscription) Allowed() []string {
+	if s.CSP {
+		return []string{OpRead}
+	}
+	return []string{OpRead, OpUpdate, OpDelete}
 }

@@ -25,6 +25,7 @@ type Walk struct {
 	client *http.Client
 
 	publisher, operator, customer string // bearer tokens
+	metered, trial                string // subscriptions
 }
 
 // New prepares a walk against a stack. Output goes to out.
@@ -160,6 +161,23 @@ func (w *Walk) until(ctx context.Context, r request, what string, done func(answ
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// wait polls until something has happened.
+func (w *Walk) wait(ctx context.Context, what string, happened func() bool) error {
+	deadline := time.Now().Add(time.Minute)
+	for !happened() {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("no %s after a minute", what)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	fmt.Fprintf(w.out, "         %s\n", what)
+	return nil
 }
 
 func clip(s string, n int) string {

@@ -33,6 +33,10 @@ func (w *Walk) steps() []step {
 		{"contoso drafts a SaaS offer and reads it back", w.draft},
 		{"contoso uploads a logo, a document and packages", w.uploads},
 		{"the offer is published, previewed and goes live", w.publish},
+		{"Adatum buys, the publisher activates, changes and is told", w.subscribe},
+		{"the publisher reports usage", w.usage},
+		{"customers ask for contact, one destination is dead", w.leads},
+		{"Adatum tries the product out", w.testDrive},
 	}
 }
 
@@ -94,6 +98,9 @@ func (w *Walk) draft(ctx context.Context) error {
 		put("technicalConfiguration", object{"technicalConfiguration": object{
 			"landingPageUrl": contoso.LandingPageURL, "connectionWebhook": contoso.WebhookURL,
 			"aadTenantId": contoso.TenantID, "aadApplicationId": contoso.Apps[0].AppID}}),
+		put("testDrive", object{"testDrive": object{"enabled": true, "type": "logicApp", "durationHours": 2, "maxConcurrentTestDrives": 3,
+			"accessInformation": "Open {{url}}", "settings": object{
+				"assignUrl": w.stack.Sample.URL() + "/testdrive/assign", "deprovisionUrl": w.stack.Sample.URL() + "/testdrive/deprovision"}}}),
 		plan(object{"planId": "trial", "name": "Trial", "description": "One month for nothing.", "pricingModel": "flatRate",
 			"markets": []string{"US"}, "terms": monthly("20"), "freeTrial": true}),
 		put("planOverview", object{"dimensions": []object{
@@ -103,6 +110,10 @@ func (w *Walk) draft(ctx context.Context) error {
 			"markets": []string{"US"}, "terms": monthly("100"), "meters": []object{
 				{"dimensionId": "email", "enabled": true, "pricePerUnitUsd": "1"},
 				{"dimensionId": "text", "enabled": true, "pricePerUnitUsd": "0.02"}}}),
+		plan(object{"planId": "plus", "name": "Plus", "description": "More for more.", "pricingModel": "flatRate",
+			"markets": []string{"US"}, "terms": monthly("200"), "meters": []object{
+				{"dimensionId": "email", "enabled": true, "pricePerUnitUsd": "0.5"},
+				{"dimensionId": "text", "enabled": true, "pricePerUnitUsd": "0.01"}}}),
 	)
 	if err != nil {
 		return err
@@ -133,16 +144,24 @@ func (w *Walk) upload(ctx context.Context, offer, kind, file string, content []b
 	return a.text("file"), err
 }
 
-func (w *Walk) uploads(ctx context.Context) error {
+// assets uploads a logo and a document and puts them on the listing.
+func (w *Walk) assets(ctx context.Context, offer string) error {
 	for kind, content := range map[string][]byte{"largeLogo": logo(), "document": []byte("%PDF-1.7\n% a document\n")} {
-		file, err := w.upload(ctx, saas, kind, kind+".bin", content)
+		file, err := w.upload(ctx, offer, kind, kind+".bin", content)
 		if err != nil {
 			return err
 		}
-		if err := w.do(ctx, request{method: http.MethodPut, path: saas + "/listing/assets", token: w.publisher, want: http.StatusOK,
+		if err := w.do(ctx, request{method: http.MethodPut, path: offer + "/listing/assets", token: w.publisher, want: http.StatusOK,
 			body: object{"kind": kind, "file": file, "name": "The walk"}}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (w *Walk) uploads(ctx context.Context) error {
+	if err := w.assets(ctx, saas); err != nil {
+		return err
 	}
 	if err := w.do(ctx, request{method: http.MethodPost, path: portal, token: w.publisher, want: http.StatusCreated,
 		body: object{"offerId": "walk-app", "offerType": "AzureApplication", "alias": "Walk app"}}); err != nil {
@@ -165,23 +184,32 @@ func (w *Walk) uploads(ctx context.Context) error {
 	return nil
 }
 
-func (w *Walk) publish(ctx context.Context) error {
-	live := request{method: http.MethodGet, path: "/storefront/v1/offers/contoso/walk-saas", want: http.StatusNotFound}
-	if err := w.do(ctx, live, request{method: http.MethodPost, path: saas + "/publish", token: w.publisher, want: http.StatusAccepted, show: []string{"submissionId"}}); err != nil {
+// goLive publishes an offer, waits for its preview, and signs it off.
+func (w *Walk) goLive(ctx context.Context, offer string) error {
+	if err := w.do(ctx, request{method: http.MethodPost, path: offer + "/publish", token: w.publisher, want: http.StatusAccepted, show: []string{"submissionId"}}); err != nil {
 		return err
 	}
-	overview := request{method: http.MethodGet, path: saas + "/overview", token: w.publisher, want: http.StatusOK}
+	overview := request{method: http.MethodGet, path: offer + "/overview", token: w.publisher, want: http.StatusOK}
 	if _, err := w.until(ctx, overview, "in preview", func(a answer) bool { return a.text("status") == "Preview" }); err != nil {
 		return err
 	}
-	if err := w.do(ctx, live, request{method: http.MethodPost, path: saas + "/golive", token: w.publisher, want: http.StatusAccepted}); err != nil {
+	if err := w.do(ctx, request{method: http.MethodPost, path: offer + "/golive", token: w.publisher, want: http.StatusAccepted}); err != nil {
 		return err
 	}
-	if _, err := w.until(ctx, overview, "live", func(a answer) bool { return a.text("status") == "Live" }); err != nil {
+	_, err := w.until(ctx, overview, "live", func(a answer) bool { return a.text("status") == "Live" })
+	return err
+}
+
+func (w *Walk) publish(ctx context.Context) error {
+	shown := request{method: http.MethodGet, path: "/storefront/v1/offers/contoso/walk-saas", want: http.StatusNotFound}
+	if err := w.do(ctx, shown); err != nil {
 		return err
 	}
-	live.want, live.show = http.StatusOK, []string{"name", "version"}
-	return w.do(ctx, live,
+	if err := w.goLive(ctx, saas); err != nil {
+		return err
+	}
+	shown.want, shown.show = http.StatusOK, []string{"name", "version"}
+	return w.do(ctx, shown,
 		request{method: http.MethodGet, path: saas + "/history", token: w.publisher, want: http.StatusOK},
 		request{method: http.MethodGet, path: "/api/publishers/contoso/offers/walk-saas/status?api-version=2017-10-31", token: w.publisher, want: http.StatusOK, show: []string{"status"}})
 }
@@ -238,3 +266,26 @@ func archive(files map[string]string) []byte {
 	}
 	return b.Bytes()
 }
+
+// Live drafts the walk's offer and brings it live, for tests and measurements that need one to buy.
+func (w *Walk) Live(ctx context.Context) error {
+	if err := w.draft(ctx); err != nil {
+		return err
+	}
+	if err := w.assets(ctx, saas); err != nil {
+		return err
+	}
+	return w.goLive(ctx, saas)
+}
+
+// Purchase buys a plan of the live offer, as the customer, and returns the subscription's id. The same name is the
+// same order.
+func (w *Walk) Purchase(ctx context.Context, plan, name string) (string, error) {
+	return w.buy(ctx, plan, name)
+}
+
+// PublisherToken is a bearer token of the publisher's application.
+func (w *Walk) PublisherToken() string { return w.publisher }
+
+// CustomerToken is a bearer token of the customer.
+func (w *Walk) CustomerToken() string { return w.customer }

@@ -1,4 +1,4 @@
-// Command stoa-local runs the local stack and what is done with it: run, demo, package.
+// Command stoa-local runs the local stack and what is done with it: run, demo, bench, package.
 package main
 
 import (
@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-const usage = "usage: stoa-local run [-host stand-in|func] | demo | package"
+const usage = "usage: stoa-local run [-host stand-in|func] | demo | bench | package"
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -39,6 +39,8 @@ func run(ctx context.Context, args []string) error {
 		return marketplace(ctx, *host)
 	case "demo":
 		return walk(ctx)
+	case "bench":
+		return measure(ctx)
 	case "package":
 		return pack(ctx)
 	}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	agendafn "stoa/functions/agenda"
+	conversionsfn "stoa/functions/conversions"
+	devfn "stoa/functions/dev"
+	fulfillmentfn "stoa/functions/fulfillment"
+	healthfn "stoa/functions/health"
+	leadsfn "stoa/functions/leads"
+	meteringfn "stoa/functions/metering"
+	notificationsfn "stoa/functions/notifications"
+	offersfn "stoa/functions/offers"
+	operatorfn "stoa/functions/operator"
+	packagesfn "stoa/functions/packages"
+	payoutitemsfn "stoa/functions/payoutitems"
+	payoutsfn "stoa/functions/payouts"
+	publishingfn "stoa/functions/publishing"
+	ratingfn "stoa/functions/rating"
+	testdrivesfn "stoa/functions/testdrives"
+	webhooksfn "stoa/functions/webhooks"
+	"stoa/shared/account"
+	"stoa/shared/billing"
+	"stoa/shared/functionshost"
+	"stoa/shared/identity"
+	"stoa/shared/lead"
+	"stoa/shared/mail"
+	"stoa/shared/metering"
+	"stoa/shared/offer"
+	"stoa/shared/packages"
+	"stoa/shared/payout"
+	"stoa/shared/publish"
+	"stoa/shared/store"
+	"stoa/shared/subscription"
+	"stoa/shared/testdrive"
+	"stoa/shared/web"
+)
+
+// marketplaceAudience is the resource publishers ask tokens for, and that of our own prefixes.
+const marketplaceAudience = "20e940b3-4c77-4b0b-9a53-9e16a1b010a7"
+
+// wiring is what the areas share while they are mounted.
+type wiring struct {
+	config
+	adapters
+	log                          *slog.Logger
+	mux                          *functionshost.Mux
+	router                       *web.Router
+	portal, storefront, operator *web.Group
+	audiences                    []string
+	accounts                     *account.Service
+	pages                        web.Pages
+	dead                         *store.DeadLetters
+	offers                       *store.Offers
+	subscriptions                *store.Subscriptions
+	usage                        *store.Usage
+}
+
+// mount wires the services and mounts every function, area by area.
+func mount(c config, a adapters, log *slog.Logger) (*wiring, error) {
+	router, accounts, err := newRouter(c, a, log)
+	if err != nil {
+		return nil, err
+	}
+	// The key of continuation tokens is made of the secrets' key, so that all instances share it.
+	page := sha256.Sum256(append([]byte("continuation tokens "), c.sealKeys[c.sealKey]...))
+	w := &wiring{
+		config: c, adapters: a, log: log, router: router, accounts: accounts, pages: web.Pages{Key: page[:]},
+		audiences: append([]string{marketplaceAudience}, c.audiences...), dead: a.db.DeadLetters(),
+		mux: &functionshost.Mux{HTTP: router, Log: log, Context: correlated},
+	}
+	w.portal = router.API(web.API{Prefix: "/portal/v1", Audiences: w.audiences})
+	w.storefront = router.API(web.API{Prefix: "/storefront/v1", Audiences: w.audiences})
+	w.operator = router.API(web.API{Prefix: "/operator/v1", Audiences: w.audiences})
+	for _, area := range []func() error{w.mountOffers, w.mountSubscriptions, w.mountMoney, w.mountLeads, w.mountUpkeep} {
+		if err := area(); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (w *wiring) mountOffers() error {
+	snapshots := store.NewSnapshots(w.files)
+	w.offers = store.NewOffers(w.db, snapshots)
+	uploaded := &packages.Service{Uploads: uploads{w.files}, Reports: store.NewReports(w.files), Store: w.offers, Now: w.now}
+	publishing := &publish.Service{Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Now: w.now}
+	h := offersfn.New(offersfn.Deps{
+		Offers:  &offer.Service{Store: w.offers, Sealer: w.box, Now: w.now},
+		Publish: publishing, Packages: uploaded, Catalogue: w.offers, Links: w.files, Files: w.files,
+		Accounts: w.accounts, Pages: w.pages, Now: w.now, NewID: uuid.NewString,
+	})
+	h.Routes(w.router)
+	h.Portal(w.portal)
+	h.Storefront(w.storefront)
+	h.Operator(w.operator)
+	steps := &publishingfn.Handler{Publishing: publishing, Parked: w.dead}
+	w.mux.Mount("publishing", steps.Run, queueLimit)
+	validate := &packagesfn.Handler{Packages: uploaded}
+	w.mux.Mount("packages", validate.Run, blobLimit)
+	return nil
+}
+
+func (w *wiring) mountSubscriptions() error {
+	profile := subscription.Profile(w.profile)
+	w.subscriptions = store.NewSubscriptions(w.db)
+	subscriptions, err := subscription.New(subscription.Deps{
+		Store: w.subscriptions, Offers: w.offers, Publishers: w.accounts, Calls: w.calls, Random: rand.Reader,
+		Now: w.now, NewID: uuid.NewString, Profile: profile,
+		Sign: func(ctx context.Context, appID, tenantID string) (string, error) {
+			return w.signer.Sign(ctx, identity.WebhookClaims{Audience: appID, TenantID: tenantID})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	h, err := fulfillmentfn.New(fulfillmentfn.Deps{
+		Subscriptions: subscriptions, Pages: w.pages, Audiences: w.audiences, PublicURL: w.publicURL, Profile: profile,
+	})
+	if err != nil {
+		return err
+	}
+	h.Routes(w.router)
+	h.Storefront(w.storefront)
+	h.Operator(w.operator)
+	calls := &webhooksfn.Handler{Subscriptions: subscriptions, Parked: w.dead}
+	w.mux.Mount("webhooks", calls.Run, queueLimit)
+	missed := &conversionsfn.Handler{Subscriptions: subscriptions, Log: w.log}
+	w.mux.Mount("conversions", missed.Run, timerLimit)
+	return nil
+}
+
+// mountMoney mounts metering, billing and payouts.
+func (w *wiring) mountMoney() error {
+	w.usage = store.NewUsage(w.db)
+	resources := metering.SaaS{Subscriptions: w.subscriptions, Offers: w.offers}
+	meters, err := metering.New(metering.Deps{Resources: resources, Store: w.usage, Now: w.now, NewID: uuid.NewString})
+	if err != nil {
+		return err
+	}
+	report, err := meteringfn.New(meteringfn.Deps{Metering: meters, Audiences: w.audiences, Log: w.log})
+	if err != nil {
+		return err
+	}
+	report.Routes(w.router)
+
+	ledger := store.NewLedger(w.db)
+	charges, err := billing.New(billing.Deps{Ledger: ledger, Subscriptions: w.subscriptions, Resources: resources, Usage: w.usage, Rates: ledger, Now: w.now})
+	if err != nil {
+		return err
+	}
+	rate := &ratingfn.Handler{Billing: charges, Parked: w.dead, Rates: ledger, Pages: w.pages}
+	rate.Operator(w.operator)
+	w.mux.Mount("rating", rate.Run, queueLimit)
+
+	runs, err := payout.New(payout.Deps{Store: store.NewPayouts(w.db), Ledger: ledger, Billing: charges, Statements: w.files, Now: w.now})
+	if err != nil {
+		return err
+	}
+	monthly := &payoutsfn.Handler{Payouts: runs, Links: w.files, Pages: w.pages, Now: w.now}
+	monthly.Portal(w.portal)
+	monthly.Operator(w.operator)
+	w.mux.Mount("payouts", monthly.Run, timerLimit)
+	items := &payoutitemsfn.Handler{Payouts: runs, Parked: w.dead}
+	w.mux.Mount("payoutitems", items.Run, queueLimit)
+	return nil
+}
+
+func (w *wiring) mountLeads() error {
+	leads, err := lead.New(lead.Deps{
+		Store: store.NewLeads(w.db), Offers: w.offers, Publishers: w.accounts, Secrets: w.box, Calls: w.calls,
+		Tables: store.NewLeadTables(store.LeadTableOptions{AllowLocal: w.dev}), Now: w.now, PublicURL: w.publicURL,
+	})
+	if err != nil {
+		return err
+	}
+	deliver := &leadsfn.Handler{Leads: leads, Accounts: w.accounts, Parked: w.dead, Pages: w.pages}
+	deliver.Portal(w.portal)
+	deliver.Storefront(w.storefront)
+	deliver.Operator(w.operator)
+	w.mux.Mount("leads", deliver.Run, queueLimit)
+
+	drives, err := testdrive.New(testdrive.Deps{
+		Store: store.NewTestDrives(w.db), Offers: w.offers, Leads: leads, Calls: w.calls, Now: w.now, NewID: uuid.NewString, PublicURL: w.publicURL,
+	})
+	if err != nil {
+		return err
+	}
+	drive := &testdrivesfn.Handler{TestDrives: drives, Parked: w.dead, Pages: w.pages, Now: w.now}
+	drive.Portal(w.portal)
+	drive.Storefront(w.storefront)
+	w.mux.Mount("testdrives", drive.Run, queueLimit)
+	return nil
+}
+
+// mountUpkeep mounts what keeps the rest going: mail, the agenda, dead letters, health, and the local stack's own.
+func (w *wiring) mountUpkeep() error {
+	letters := store.NewNotifications(w.db)
+	post := &mail.Post{Mailbox: letters, Now: w.now}
+	if w.smtp != "" {
+		relay, err := mail.NewSMTP(mail.SMTPOptions{Address: w.smtp})
+		if err != nil {
+			return err
+		}
+		post.Sender = relay
+	}
+	notify := &notificationsfn.Handler{Post: post, Parked: w.dead}
+	w.mux.Mount("notifications", notify.Run, queueLimit)
+	due := &agendafn.Handler{Due: upkeep{w.db, w.usage}, Now: w.now, DrainDeadLetters: func(ctx context.Context) (int, error) { return w.dead.Drain(ctx, w.bus) }}
+	w.mux.Mount("agenda", due.Run, timerLimit)
+	staff := &operatorfn.Handler{DeadLetters: deadLetters{w.dead}, Pages: w.pages}
+	staff.Operator(w.operator)
+	health := &healthfn.Handler{Checks: w.checks()}
+	health.Routes(w.router)
+	if w.moved != nil {
+		local := &devfn.Handler{Clock: w.moved, Accounts: w.accounts, Mail: func(ctx context.Context, limit int) ([]devfn.Letter, error) {
+			kept, err := letters.Letters(ctx, limit)
+			shown := make([]devfn.Letter, len(kept))
+			for i, l := range kept {
+				shown[i] = devfn.Letter(l)
+			}
+			return shown, err
+		}}
+		local.Routes(w.router)
+	}
+	return nil
+}
+
+// timerLimit bounds one run of a timer; the next one goes on.
+const timerLimit = 3 * time.Minute

@@ -1,0 +1,50 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"stoa/infra/local/stack"
+)
+
+// handlerFigures measures start, memory and size of the handler binary (design numbers, first row).
+func handlerFigures(ctx context.Context, s *stack.Stack, r *Report) error {
+	const starts = 7
+	var times []time.Duration
+	var idle int64
+	for range starts {
+		h, took, err := StartHandler(ctx, s.Root, s.Settings)
+		if err != nil {
+			return err
+		}
+		times = append(times, took)
+		time.Sleep(300 * time.Millisecond) // idle: the wiring is done and nothing has been asked
+		idle, err = h.RSS()
+		h.Stop()
+		if err != nil {
+			return err
+		}
+	}
+	slices.Sort(times)
+	info, err := os.Stat(filepath.Join(s.Root, "handler"))
+	if err != nil {
+		return fmt.Errorf("measure the handler: %w", err)
+	}
+	const mb = 1 << 20
+	r.atMost("handler: process start to first answer on /", float64(times[starts/2].Microseconds())/1000, "ms", 60, 25)
+	r.atMost("handler: idle resident memory", float64(idle)/mb, "MB", 40, 24)
+	r.atMost("handler: binary", float64(info.Size())/mb, "MB", 40, 30)
+	return nil
+}
+
+// Run measures everything against the stack.
+func Run(ctx context.Context, s *stack.Stack, r *Report) error {
+	if err := handlerFigures(ctx, s, r); err != nil {
+		return err
+	}
+	return subscriptionFigures(ctx, s, r)
+}

@@ -1,0 +1,211 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"stoa/infra/local/demo"
+	"stoa/infra/local/stack"
+)
+
+const version = "?api-version=2018-08-31"
+
+// subject is what the figures are taken of: a handler of its own, and the bare SDK beside it.
+type subject struct {
+	handler *Handler
+	http    *http.Client
+	token   string
+	walk    *demo.Walk
+	bare    *aztables.ServiceClient
+}
+
+// bareService is the SDK as it comes, but for as many connections as there are callers, so that it does not lose
+// for want of those.
+func bareService(s *stack.Stack) (*aztables.ServiceClient, error) {
+	return aztables.NewServiceClientFromConnectionString(s.Storage.ConnectionString(), &aztables.ClientOptions{
+		ClientOptions: policy.ClientOptions{Transport: client()},
+	})
+}
+
+// send makes a request to the handler and fails unless the status is as wanted.
+func (u *subject) send(ctx context.Context, method, path string, body any, want int) ([]byte, error) {
+	var reader io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		reader = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.handler.URL+path, reader)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+u.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := u.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != want {
+		return nil, fmt.Errorf("%s %s = %d, want %d: %s", method, path, resp.StatusCode, want, raw)
+	}
+	return raw, nil
+}
+
+// purchases buys n subscriptions, several at a time.
+func (u *subject) purchases(ctx context.Context, name string, n int) ([]string, error) {
+	ids := make([]string, n)
+	_, err := rate(ctx, n, func(ctx context.Context, i int) (err error) {
+		ids[i], err = u.walk.Purchase(ctx, "metered", fmt.Sprintf("%s %d", name, i))
+		return err
+	})
+	return ids, err
+}
+
+func (u *subject) activate(ctx context.Context, id string) error {
+	_, err := u.send(ctx, http.MethodPost, "/api/saas/subscriptions/"+id+"/activate"+version, map[string]string{"planId": "metered"}, http.StatusOK)
+	return err
+}
+
+// reads compares get subscription with a bare point read of the same row.
+func (u *subject) reads(ctx context.Context, r *Report) error {
+	ids, err := u.purchases(ctx, "read", 100)
+	if err != nil {
+		return err
+	}
+	table := u.bare.NewClient("subscriptions")
+	ours := func(ctx context.Context, i int) error {
+		_, err := u.send(ctx, http.MethodGet, "/api/saas/subscriptions/"+ids[i%len(ids)]+version, nil, http.StatusOK)
+		return err
+	}
+	bare := func(ctx context.Context, i int) error {
+		_, err := table.GetEntity(ctx, ids[i%len(ids)], "subscription", nil)
+		return err
+	}
+	const n = 3000
+	ratio, err := compare(ctx, n, fixed(ours), fixed(bare))
+	if err != nil {
+		return err
+	}
+	r.atLeast("get subscription, 16 callers ÷ bare point read", ratio, "ratio", 0.70, 1.0)
+	return u.cpu(ctx, r, "handler CPU ÷ client CPU of the bare SDK, reads", n, ours, bare)
+}
+
+func fixed(work func(context.Context, int) error) side {
+	return func(context.Context, int, int) (func(context.Context, int) error, error) { return work, nil }
+}
+
+// cpu compares the processor time of the handler with that of the bare SDK's process for the same storage calls.
+func (u *subject) cpu(ctx context.Context, r *Report, name string, n int, ours, bare func(context.Context, int) error) error {
+	before, err := u.handler.CPU()
+	if err != nil {
+		return err
+	}
+	if _, err := rate(ctx, n, ours); err != nil {
+		return err
+	}
+	after, err := u.handler.CPU()
+	if err != nil {
+		return err
+	}
+	own := ownCPU()
+	if _, err := rate(ctx, n, bare); err != nil {
+		return err
+	}
+	r.atMost(name, float64(after-before)/float64(ownCPU()-own), "ratio", 2.0, 1.2)
+	return nil
+}
+
+// writes compares activate with a bare read and a transaction of three entities.
+func (u *subject) writes(ctx context.Context, r *Report) error {
+	if _, err := u.bare.CreateTable(ctx, "benchbare", nil); err != nil {
+		return err
+	}
+	const n = 300
+	ours := func(ctx context.Context, round, n int) (func(context.Context, int) error, error) {
+		ids, err := u.purchases(ctx, fmt.Sprintf("write %d", round), n)
+		return func(ctx context.Context, i int) error { return u.activate(ctx, ids[i]) }, err
+	}
+	ratio, err := compare(ctx, n, ours, u.bareWrites)
+	if err != nil {
+		return err
+	}
+	r.atLeast("activate, 16 callers ÷ bare read + 3-entity transaction", ratio, "ratio", 0.60, 0.85)
+	own, err := ours(ctx, rounds, n)
+	if err != nil {
+		return err
+	}
+	bare, err := u.bareWrites(ctx, rounds, n)
+	if err != nil {
+		return err
+	}
+	return u.cpu(ctx, r, "handler CPU ÷ client CPU of the bare SDK, writes", n, own, bare)
+}
+
+// bareWrites makes n rows and returns the bare act on them: read one, replace it and insert two.
+func (u *subject) bareWrites(ctx context.Context, round, n int) (func(context.Context, int) error, error) {
+	table := u.bare.NewClient("benchbare")
+	key := func(i int) string { return fmt.Sprintf("row-%d-%d", round, i) }
+	entity := func(i int, row string) []byte {
+		raw, err := json.Marshal(map[string]string{"PartitionKey": key(i), "RowKey": row, "Data": string(bytes.Repeat([]byte("x"), 1200))})
+		if err != nil {
+			panic(err) // text always marshals
+		}
+		return raw
+	}
+	_, err := rate(ctx, n, func(ctx context.Context, i int) error {
+		_, err := table.AddEntity(ctx, entity(i, "subscription"), nil)
+		return err
+	})
+	return func(ctx context.Context, i int) error {
+		read, err := table.GetEntity(ctx, key(i), "subscription", nil)
+		if err != nil {
+			return err
+		}
+		etag := azcore.ETag(read.ETag)
+		_, err = table.SubmitTransaction(ctx, []aztables.TransactionAction{
+			{ActionType: aztables.TransactionTypeUpdateReplace, Entity: entity(i, "subscription"), IfMatch: &etag},
+			{ActionType: aztables.TransactionTypeAdd, Entity: entity(i, "operation")},
+			{ActionType: aztables.TransactionTypeAdd, Entity: entity(i, "outbox")},
+		}, nil)
+		return err
+	}, err
+}
+
+// subscriptionFigures measures reads and writes of subscriptions.
+func subscriptionFigures(ctx context.Context, s *stack.Stack, r *Report) error {
+	walk := demo.New(s, io.Discard)
+	if err := walk.Live(ctx); err != nil {
+		return err
+	}
+	bare, err := bareService(s)
+	if err != nil {
+		return err
+	}
+	handler, _, err := StartHandler(ctx, s.Root, s.Settings)
+	if err != nil {
+		return err
+	}
+	defer handler.Stop()
+	u := &subject{handler: handler, http: client(), token: walk.PublisherToken(), walk: walk, bare: bare}
+	time.Sleep(time.Second) // the walk's own work behind queues comes to rest
+	if err := u.reads(ctx, r); err != nil {
+		return err
+	}
+	return u.writes(ctx, r)
+}

@@ -1,0 +1,224 @@
+package metering
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"stoa/shared/account"
+	"stoa/shared/fault"
+	"stoa/shared/message"
+)
+
+// Resources finds what usage is reported against, by lower-cased GUID or ARM id. NotFound.
+type Resources interface {
+	Resource(ctx context.Context, ref string) (Resource, error)
+}
+
+// Outcome is what became of one usage that was to be added.
+type Outcome struct {
+	Added    bool
+	Existing Usage // the accepted one that stands in its place, when not Added and Err is nil
+	Err      error
+}
+
+// Store keeps accepted usage.
+type Store interface {
+	// Add inserts usage, each on its own: one per resource, dimension and hour, the first wins (MTR-53). It
+	// returns the outcome of each, in order. What was added reaches the queue ledger-events as one message
+	// per resource, whatever happens to the process. The keys of one call must differ.
+	Add(ctx context.Context, usages []Usage) []Outcome
+	// Reported reads what the owner has reported for times from <= t < to.
+	Reported(ctx context.Context, owner Owner, from, to time.Time) ([]Usage, error)
+}
+
+// Deps are what the service needs; all are required.
+type Deps struct {
+	Resources Resources
+	Store     Store
+	Now       func() time.Time
+	NewID     func() string // GUIDs
+}
+
+// Service accepts usage and reads it back.
+type Service struct{ deps Deps }
+
+// New makes the service.
+func New(d Deps) (*Service, error) {
+	if d.Resources == nil || d.Store == nil || d.Now == nil || d.NewID == nil {
+		return nil, errors.New("metering service: every dependency is required")
+	}
+	return &Service{deps: d}, nil
+}
+
+const (
+	tolerance = 5 * time.Minute // of the reporter's clock (MTR-39)
+	width     = 8               // resources read at the same time
+)
+
+var mostQuantity = decimal.New(1, 12) // MTR-48
+
+// Accept takes events, each on its own (MTR-58), and returns what became of them, in order. Of two events for
+// the same resource, dimension and hour the first is taken and the second is its duplicate (MTR-59).
+func (s *Service) Accept(ctx context.Context, caller account.Caller, events []Event) []Result {
+	now := s.deps.Now().UTC()
+	results := make([]Result, len(events))
+	wellFormed := make([]*parsed, len(events))
+	var refs []string
+	for i, e := range events {
+		p, found := parse(e)
+		if len(found) > 0 {
+			results[i] = Result{Status: BadArgument, Details: found}
+			continue
+		}
+		wellFormed[i] = &p
+		refs = append(refs, p.ref)
+	}
+	resources := s.read(ctx, refs)
+	batch := batch{first: map[key]int{}, results: results}
+	for i, p := range wellFormed {
+		if p == nil {
+			continue
+		}
+		at := resources[p.ref]
+		if results[i] = check(at, caller, p, now); results[i].Status == Accepted {
+			batch.add(i, s.usage(ctx, caller, at.resource, p, now))
+		}
+	}
+	if len(batch.usages) > 0 {
+		batch.fill(s.deps.Store.Add(ctx, batch.usages))
+	}
+	return results
+}
+
+func (s *Service) usage(ctx context.Context, caller account.Caller, r Resource, p *parsed, now time.Time) Usage {
+	return Usage{
+		EventID: s.deps.NewID(), ResourceID: r.ID, ResourceURI: p.ResourceURI, PublisherID: r.PublisherID, OfferID: r.OfferID,
+		Dimension: p.Dimension, PlanID: p.PlanID, Quantity: p.Quantity, EffectiveStart: p.EffectiveStart,
+		Effective: p.effective, AcceptedAt: now, CorrelationID: message.Correlation(ctx),
+		Owner: Owner{TenantID: caller.TenantID, AppID: caller.AppID},
+	}
+}
+
+// batch is the events of one call that passed the checks.
+type batch struct {
+	usages  []Usage
+	indexes []int       // of the usages among the results
+	first   map[key]int // the usage that stands for a key
+	repeats [][2]int    // result and usage it repeats
+	results []Result
+}
+
+func (b *batch) add(i int, u Usage) {
+	if n, ok := b.first[u.key()]; ok {
+		b.repeats = append(b.repeats, [2]int{i, n})
+		return
+	}
+	b.first[u.key()] = len(b.usages)
+	b.usages = append(b.usages, u)
+	b.indexes = append(b.indexes, i)
+}
+
+func (b *batch) fill(outcomes []Outcome) {
+	for n, o := range outcomes {
+		b.results[b.indexes[n]] = resultOf(o, b.usages[n])
+	}
+	for _, r := range b.repeats {
+		first := b.results[b.indexes[r[1]]]
+		if first.Status == Accepted {
+			first = Result{Status: Duplicate, Existing: first.Usage}
+		}
+		b.results[r[0]] = first
+	}
+}
+
+func resultOf(o Outcome, u Usage) Result {
+	switch {
+	case o.Err != nil:
+		return Result{Status: Failed, Err: o.Err}
+	case o.Added:
+		return Result{Status: Accepted, Usage: u}
+	}
+	return Result{Status: Duplicate, Existing: o.Existing}
+}
+
+// found is a resource that was looked for.
+type found struct {
+	resource Resource
+	err      error
+}
+
+// read finds the resources, each once, some at the same time.
+func (s *Service) read(ctx context.Context, refs []string) map[string]found {
+	all := map[string]found{}
+	var distinct []string
+	for _, ref := range refs {
+		if _, ok := all[ref]; !ok {
+			all[ref] = found{}
+			distinct = append(distinct, ref)
+		}
+	}
+	results := make([]found, len(distinct))
+	var group sync.WaitGroup
+	turns := make(chan struct{}, width)
+	for i, ref := range distinct {
+		turns <- struct{}{}
+		group.Go(func() {
+			results[i].resource, results[i].err = s.deps.Resources.Resource(ctx, ref)
+			<-turns
+		})
+	}
+	group.Wait()
+	for i, ref := range distinct {
+		all[ref] = results[i]
+	}
+	return all
+}
+
+// check takes a well-formed event through the checks 2 to 7 of 4.6. The first that fails decides.
+func check(at found, caller account.Caller, p *parsed, now time.Time) Result {
+	switch {
+	case fault.Is(at.err, fault.NotFound):
+		return refused(ResourceNotFound)
+	case at.err != nil:
+		return Result{Status: Failed, Err: at.err}
+	}
+	r := at.resource
+	if p.ResourceID != "" && p.ResourceURI != "" && !guid.MatchString(p.ResourceURI) && !sameURI(r.URI, p.ResourceURI) { // MTR-35
+		return Result{Status: BadArgument, Details: []fault.Detail{{
+			Code: string(BadArgument), Target: targetURI, Message: "The resourceId and the resourceUri must name the same resource.",
+		}}}
+	}
+	if !r.ownedBy(caller) {
+		return refused(ResourceNotAuthorized) // MTR-61
+	}
+	if status, details := r.active(p.effective); status != Accepted {
+		if details != nil {
+			return Result{Status: status, Details: details}
+		}
+		return refused(status)
+	}
+	window := time.Duration(facts.limits.WindowHours) * time.Hour
+	if p.effective.Before(now.Add(-window)) || p.effective.After(now.Add(tolerance)) { // MTR-38, MTR-39
+		return refused(Expired)
+	}
+	if p.PlanID != r.planAt(p.effective) { // MTR-45
+		return refused(InvalidDimension)
+	}
+	if _, ok := r.Meter(p.PlanID, p.Dimension); !ok { // MTR-46
+		return refused(InvalidDimension)
+	}
+	if p.quantity.Sign() <= 0 || p.quantity.GreaterThan(mostQuantity) { // MTR-48
+		return refused(InvalidQuantity)
+	}
+	return Result{Status: Accepted}
+}
+
+// refused is the result of a status that the table explains.
+func refused(status Status) Result {
+	info := InfoOf(status)
+	return Result{Status: status, Details: []fault.Detail{{Code: info.Code, Target: info.Target, Message: info.Message}}}
+}

@@ -1,0 +1,284 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"stoa/shared/fault"
+	"stoa/shared/message"
+	"stoa/shared/store/table"
+	"stoa/shared/subscription"
+)
+
+// A subscription is a partition of the table, named by its id: its own row and one for each operation. The ETag
+// of its own row guards the partition, every act replaces it. Lists point at subscriptions, one per publisher and
+// one per tenant; a row there is written before the subscription it names and may outlive a purchase that was
+// never made, so readers look at the subscription itself.
+const (
+	subscriptionsTable = "subscriptions"
+	tokensTable        = "landingtokens"
+	subscriptionKey    = "subscription"
+	operationPrefix    = "op|"
+	tokenKey           = "token"
+	claimKey           = "claim"
+	// Ids are hexadecimal, so these bounds hold every subscription and no list.
+	firstSubscription = "0"
+	behindLast        = "g"
+)
+
+var markRow = table.Row{Partition: "mark|catchup", Key: "mark"}
+
+// Subscriptions keeps subscriptions, their operations, landing tokens and trial claims: subscription.Store. Safe
+// for concurrent use.
+type Subscriptions struct{ db *DB }
+
+// NewSubscriptions makes the repository.
+func NewSubscriptions(db *DB) *Subscriptions { return &Subscriptions{db: db} }
+
+func operationKey(id string) string { return operationPrefix + table.Join(id) }
+
+// pointer is a row of a list.
+type pointer struct {
+	SubscriptionID string `json:"subscriptionId"`
+}
+
+func listOfPublisher(id string) string { return table.Join("publisher", id) }
+
+func listOfTenant(id string) string { return table.Join("tenant", id) }
+
+// Create inserts a subscription. Conflict when the id is taken.
+func (s *Subscriptions) Create(ctx context.Context, sub subscription.Subscription, msgs ...message.Message) error {
+	// The lists first: a subscription that is on no list would be lost, a row without a subscription is skipped.
+	// Last wins because the row says nothing but what its key says.
+	lists := map[string]bool{
+		listOfPublisher(sub.PublisherID): true, listOfTenant(sub.Purchaser.TenantID): true, listOfTenant(sub.Beneficiary.TenantID): true,
+	}
+	var entries []table.Op
+	for list := range lists {
+		entries = append(entries, table.Op{Action: table.Upsert, Row: table.Row{
+			Partition: list, Key: sub.Position(), Data: encode(pointer{SubscriptionID: sub.ID}),
+		}})
+	}
+	if err := parallel(entries, func(op table.Op) error {
+		_, err := s.db.Table(subscriptionsTable).Apply(ctx, op)
+		return err
+	}); err != nil {
+		return fmt.Errorf("list subscription %s: %w", sub.ID, err)
+	}
+	row := table.Row{Partition: table.Join(sub.ID), Key: subscriptionKey, Data: encode(sub)}
+	if _, err := s.db.Commit(ctx, subscriptionsTable, []table.Op{{Action: table.Insert, Row: row}}, msgs...); err != nil {
+		return fmt.Errorf("create subscription %s: %w", sub.ID, err)
+	}
+	return nil
+}
+
+// Subscription reads one. NotFound.
+func (s *Subscriptions) Subscription(ctx context.Context, id string) (subscription.Subscription, error) {
+	var sub subscription.Subscription
+	row, err := s.db.Table(subscriptionsTable).Get(ctx, table.Join(id), subscriptionKey)
+	if err != nil {
+		return sub, fmt.Errorf("read subscription %s: %w", id, err)
+	}
+	err = decode(row, &sub)
+	sub.ETag = row.ETag
+	return sub, err
+}
+
+// Operation reads one of the subscription's operations. NotFound.
+func (s *Subscriptions) Operation(ctx context.Context, subscriptionID, id string) (subscription.Operation, error) {
+	var o subscription.Operation
+	row, err := s.db.Table(subscriptionsTable).Get(ctx, table.Join(subscriptionID), operationKey(id))
+	if err != nil {
+		return o, fmt.Errorf("read operation %s of %s: %w", id, subscriptionID, err)
+	}
+	err = decode(row, &o)
+	o.ETag = row.ETag
+	return o, err
+}
+
+// Save replaces what was read, with its operations and messages, in one transaction. StaleETag when someone
+// saved in between.
+func (s *Subscriptions) Save(ctx context.Context, c subscription.Change) error {
+	partition := table.Join(c.Subscription.ID)
+	ops := []table.Op{{Action: table.Replace, Row: table.Row{
+		Partition: partition, Key: subscriptionKey, ETag: c.Subscription.ETag, Data: encode(c.Subscription),
+	}}}
+	for _, o := range c.Operations {
+		op := table.Op{Action: table.Insert, Row: table.Row{Partition: partition, Key: operationKey(o.ID), ETag: o.ETag, Data: encode(o)}}
+		if o.ETag != "" {
+			op.Action = table.Replace
+		}
+		ops = append(ops, op)
+	}
+	if _, err := s.db.Commit(ctx, subscriptionsTable, ops, c.Messages...); err != nil {
+		return fmt.Errorf("save subscription %s: %w", c.Subscription.ID, err)
+	}
+	return nil
+}
+
+// OfPublisher lists a publisher's subscriptions by position, those behind after. Fewer than limit are the last.
+func (s *Subscriptions) OfPublisher(ctx context.Context, publisherID, after string, limit int) ([]subscription.Subscription, error) {
+	return s.listed(ctx, listOfPublisher(publisherID), after, limit)
+}
+
+// OfTenant lists what a tenant bought or benefits from by position, those behind after. Fewer than limit are the
+// last.
+func (s *Subscriptions) OfTenant(ctx context.Context, tenantID, after string, limit int) ([]subscription.Subscription, error) {
+	return s.listed(ctx, listOfTenant(tenantID), after, limit)
+}
+
+func (s *Subscriptions) listed(ctx context.Context, list, after string, limit int) ([]subscription.Subscription, error) {
+	q := table.Query{Partition: list, Limit: limit}
+	if after != "" {
+		q.From = after + " " // the first key there can be behind it
+	}
+	var found []subscription.Subscription
+	for {
+		page, err := s.db.Table(subscriptionsTable).Query(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", list, err)
+		}
+		subs, err := s.pointed(ctx, page.Rows)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", list, err)
+		}
+		found = append(found, subs...)
+		if len(found) >= limit {
+			return found[:limit], nil
+		}
+		if page.Next == "" {
+			return found, nil
+		}
+		q.After = page.Next
+	}
+}
+
+// pointed reads the subscriptions that rows of a list point at, in their order. A row that no purchase came
+// after, or that an earlier try of the same purchase left, is skipped.
+func (s *Subscriptions) pointed(ctx context.Context, rows []table.Row) ([]subscription.Subscription, error) {
+	subs := make([]subscription.Subscription, len(rows))
+	places := make([]int, len(rows))
+	for i := range places {
+		places[i] = i
+	}
+	err := parallel(places, func(i int) error {
+		var p pointer
+		if err := decode(rows[i], &p); err != nil {
+			return err
+		}
+		sub, err := s.Subscription(ctx, p.SubscriptionID)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err == nil && sub.Position() == rows[i].Key {
+			subs[i] = sub
+		}
+		return err
+	})
+	var found []subscription.Subscription
+	for _, sub := range subs {
+		if sub.ID != "" {
+			found = append(found, sub)
+		}
+	}
+	return found, err
+}
+
+// Scan reads a stretch of all subscriptions and operations. Next is empty at the end.
+func (s *Subscriptions) Scan(ctx context.Context, after string, limit int) ([]subscription.Subscription, []subscription.Operation, string, error) {
+	page, err := s.db.Table(subscriptionsTable).Query(ctx, table.Query{
+		Partition: firstSubscription, PartitionEnd: behindLast, Limit: limit, After: after,
+	})
+	if err != nil {
+		return nil, nil, "", fmt.Errorf("scan subscriptions: %w", err)
+	}
+	var subs []subscription.Subscription
+	var ops []subscription.Operation
+	var errs []error
+	for _, row := range page.Rows {
+		switch {
+		case row.Key == subscriptionKey:
+			var sub subscription.Subscription
+			errs = append(errs, decode(row, &sub))
+			subs = append(subs, sub)
+		case len(row.Key) > len(operationPrefix) && row.Key[:len(operationPrefix)] == operationPrefix:
+			var o subscription.Operation
+			errs = append(errs, decode(row, &o))
+			ops = append(ops, o)
+		}
+	}
+	return subs, ops, page.Next, errors.Join(errs...)
+}
+
+// ClaimTrial inserts the claim unless the tenant has one for the offer, and returns the one that stands.
+func (s *Subscriptions) ClaimTrial(ctx context.Context, c subscription.TrialClaim) (subscription.TrialClaim, error) {
+	row := table.Row{Partition: table.Join("trial", c.TenantID, c.PublisherID, c.OfferID), Key: claimKey, Data: encode(c)}
+	_, err := s.db.Table(subscriptionsTable).Apply(ctx, table.Op{Action: table.Insert, Row: row})
+	if err == nil {
+		return c, nil
+	}
+	if !fault.Is(err, fault.Conflict) {
+		return c, fmt.Errorf("claim a trial: %w", err)
+	}
+	if row, err = s.db.Table(subscriptionsTable).Get(ctx, row.Partition, row.Key); err != nil {
+		return c, fmt.Errorf("read a trial claim: %w", err)
+	}
+	var stands subscription.TrialClaim
+	return stands, decode(row, &stands)
+}
+
+// AddToken keeps a landing token by its hash.
+func (s *Subscriptions) AddToken(ctx context.Context, t subscription.LandingToken) error {
+	row := table.Row{Partition: table.Join(t.Hash), Key: tokenKey, Data: encode(t)}
+	if _, err := s.db.Table(tokensTable).Apply(ctx, table.Op{Action: table.Insert, Row: row}); err != nil {
+		return fmt.Errorf("keep a landing token: %w", err)
+	}
+	return nil
+}
+
+// Token reads a landing token by its hash. NotFound.
+func (s *Subscriptions) Token(ctx context.Context, hash string) (subscription.LandingToken, error) {
+	var t subscription.LandingToken
+	row, err := s.db.Table(tokensTable).Get(ctx, table.Join(hash), tokenKey)
+	if err != nil {
+		return t, fmt.Errorf("read a landing token: %w", err)
+	}
+	err = decode(row, &t)
+	t.Hash = hash
+	return t, err
+}
+
+// markData is how far a walk over the table came.
+type markData struct {
+	After string `json:"after"`
+}
+
+// Mark tells how far the catch-up came; empty at the start.
+func (s *Subscriptions) Mark(ctx context.Context) (string, error) {
+	row, err := s.db.Table(subscriptionsTable).Get(ctx, markRow.Partition, markRow.Key)
+	if fault.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the mark: %w", err)
+	}
+	var m markData
+	return m.After, decode(row, &m)
+}
+
+// SetMark keeps how far the catch-up came. Last wins: two walks at once do the same work twice, which changes
+// nothing.
+func (s *Subscriptions) SetMark(ctx context.Context, after string) error {
+	row := markRow
+	row.Data = encode(markData{After: after})
+	if _, err := s.db.Table(subscriptionsTable).Apply(ctx, table.Op{Action: table.Upsert, Row: row}); err != nil {
+		return fmt.Errorf("keep the mark: %w", err)
+	}
+	return nil
+}
+
+// Send sends messages without a change of state.
+func (s *Subscriptions) Send(ctx context.Context, msgs ...message.Message) error {
+	return s.db.Send(ctx, msgs...)
+}

@@ -1,0 +1,380 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"stoa/shared/fault"
+	"stoa/shared/message"
+	"stoa/shared/metering"
+	"stoa/shared/store/table"
+)
+
+// The usage of a resource is one partition: a row per dimension and hour, whose insert is the duplicate check
+// (MTR-53). A further partition per reporting application names the resources it has reported for, for reading
+// back; such a row is written before the first usage it leads to.
+//
+// A request that reports for 25 resources would need 25 outbox rows. Instead it writes one intent into the agenda
+// first: the usages it is about to add. After the inserts one message per resource goes out and the intent goes
+// away; when the process dies in between, SweepUsage looks which of the usages are there and sends for those.
+const (
+	usageTable    = "usage"
+	usagePrefix   = "u|" // apart from other rows of a partition
+	intentPrefix  = "usage|"
+	intentShards  = 8
+	usageWidth    = 8 // resources written at the same time
+	usageTries    = 8 // times a transaction loses rows to earlier usage
+	maxCallerList = 100_000
+)
+
+// Usage keeps accepted usage: metering.Store. Safe for concurrent use.
+type Usage struct {
+	db   *DB
+	send *batcher[usageIntent]
+
+	mu    sync.Mutex
+	known map[string]bool // list rows that are certainly there
+}
+
+// NewUsage makes the repository.
+func NewUsage(db *DB) *Usage {
+	u := &Usage{db: db, known: map[string]bool{}}
+	u.send = newBatcher(table.MaxOps, 2, u.deliver)
+	return u
+}
+
+var _ metering.Store = (*Usage)(nil)
+
+// usageIntent is what a request is about to add, and afterwards what it has added.
+type usageIntent struct {
+	at     position
+	shown  time.Time // when it was written
+	id     string
+	usages []intended
+	cause  string // correlation id
+}
+
+// intended is one usage of an intent.
+type intended struct {
+	Resource  string `json:"resource"`
+	Dimension string `json:"dimension"`
+	Hour      string `json:"hour"`
+	EventID   string `json:"eventId"`
+}
+
+type intentRow struct {
+	ID          string     `json:"id"`
+	Correlation string     `json:"correlationId,omitempty"`
+	Usages      []intended `json:"usages"`
+}
+
+// usageMessage tells the ledger what was accepted for one resource.
+type usageMessage struct {
+	Kind       string       `json:"kind"`
+	ResourceID string       `json:"resourceId"`
+	Events     []usageEvent `json:"events"`
+}
+
+type usageEvent struct {
+	Dimension string `json:"dimension"`
+	Hour      string `json:"hour"`
+}
+
+func usagePartition(resourceID string) string { return table.Join(strings.ToLower(resourceID)) }
+
+func usageKey(dimension, hour string) string { return usagePrefix + table.Join(dimension, hour) }
+
+// Add implements metering.Store.
+func (s *Usage) Add(ctx context.Context, usages []metering.Usage) []metering.Outcome {
+	outcomes := make([]metering.Outcome, len(usages))
+	intent, err := s.prepare(ctx, usages)
+	if err != nil {
+		for i := range outcomes {
+			outcomes[i].Err = fmt.Errorf("add usage: %w", err)
+		}
+		return outcomes
+	}
+	// The caller who hangs up now does not leave half an act.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
+	defer cancel()
+	var group sync.WaitGroup
+	turns := make(chan struct{}, usageWidth)
+	for _, indexes := range byResource(usages) {
+		turns <- struct{}{}
+		group.Go(func() {
+			s.addOfResource(ctx, usages, indexes, outcomes)
+			<-turns
+		})
+	}
+	group.Wait()
+	s.settle(ctx, intent, outcomes)
+	return outcomes
+}
+
+// prepare makes the list rows and the intent durable and takes a slot.
+func (s *Usage) prepare(ctx context.Context, usages []metering.Usage) (usageIntent, error) {
+	if err := s.list(ctx, usages); err != nil {
+		return usageIntent{}, err
+	}
+	if err := s.db.admit(ctx); err != nil {
+		return usageIntent{}, err
+	}
+	intent := usageIntent{id: s.db.deps.NewID(), cause: message.Correlation(ctx)}
+	for _, u := range usages {
+		intent.usages = append(intent.usages, intended{u.ResourceID, u.Dimension, u.Hour(), u.EventID})
+	}
+	for range markerTries {
+		if err := s.write(ctx, &intent); err != nil {
+			s.db.leave()
+			return usageIntent{}, err
+		}
+		if s.db.deps.Now().Sub(intent.shown) <= markerLife {
+			return intent, nil
+		}
+		s.db.clean.add(intent.at)
+	}
+	s.db.leave()
+	return usageIntent{}, fault.New(fault.Unavailable, "StorageBusy", "", "The store is busy. Try again.")
+}
+
+// write makes the intent durable, at the present time.
+func (s *Usage) write(ctx context.Context, intent *usageIntent) error {
+	intent.shown = s.db.deps.Now()
+	partition := fmt.Sprintf("%s%d", intentPrefix, shardOf(intent.id, intentShards))
+	intent.at = position{agendaTable, partition, markerKey(intent.shown) + "|" + table.Join(intent.id)}
+	_, err := s.db.Table(agendaTable).Apply(ctx, table.Op{Action: table.Insert, Row: table.Row{
+		Partition: partition, Key: intent.at.key, Data: encode(intentRow{intent.id, intent.cause, intent.usages}),
+	}})
+	if err != nil {
+		return fmt.Errorf("write intent: %w", err)
+	}
+	return nil
+}
+
+func byResource(usages []metering.Usage) [][]int {
+	order := map[string]int{}
+	var groups [][]int
+	for i, u := range usages {
+		n, ok := order[u.ResourceID]
+		if !ok {
+			n = len(groups)
+			order[u.ResourceID] = n
+			groups = append(groups, nil)
+		}
+		groups[n] = append(groups[n], i)
+	}
+	return groups
+}
+
+// addOfResource adds usages of one resource together. Those that are there already are taken out, so that they
+// do not harm the others (MTR-58).
+func (s *Usage) addOfResource(ctx context.Context, usages []metering.Usage, indexes []int, outcomes []metering.Outcome) {
+	left := append([]int(nil), indexes...)
+	for range usageTries {
+		if len(left) == 0 {
+			return
+		}
+		ops := make([]table.Op, len(left))
+		for n, i := range left {
+			ops[n] = insertUsage(usages[i])
+		}
+		_, err := s.db.Table(usageTable).Apply(ctx, ops...)
+		if err == nil {
+			for _, i := range left {
+				outcomes[i] = metering.Outcome{Added: true}
+			}
+			return
+		}
+		n := table.FailedOp(err)
+		if len(left) == 1 {
+			n = 0
+		}
+		if n < 0 || !fault.Is(err, fault.Conflict) {
+			for _, i := range left {
+				outcomes[i].Err = fmt.Errorf("add usage of %s: %w", usages[i].ResourceID, err)
+			}
+			return
+		}
+		outcomes[left[n]] = s.existing(ctx, usages[left[n]])
+		left = append(left[:n], left[n+1:]...)
+	}
+	// Many were there already: one by one, all at the same time.
+	_ = parallel(left, func(i int) error {
+		s.addOfResource(ctx, usages, []int{i}, outcomes)
+		return nil
+	})
+}
+
+func insertUsage(u metering.Usage) table.Op {
+	return table.Op{Action: table.Insert, Row: table.Row{
+		Partition: usagePartition(u.ResourceID), Key: usageKey(u.Dimension, u.Hour()), Data: encode(u),
+	}}
+}
+
+// existing reads the usage that stands where another was to be inserted.
+func (s *Usage) existing(ctx context.Context, u metering.Usage) metering.Outcome {
+	there, err := s.usage(ctx, u.ResourceID, u.Dimension, u.Hour())
+	switch {
+	case err != nil:
+		return metering.Outcome{Err: fmt.Errorf("add usage of %s: %w", u.ResourceID, err)}
+	case there.EventID == u.EventID: // our own, whose answer was lost
+		return metering.Outcome{Added: true}
+	}
+	return metering.Outcome{Existing: there}
+}
+
+func (s *Usage) usage(ctx context.Context, resource, dimension, hour string) (metering.Usage, error) {
+	row, err := s.db.Table(usageTable).Get(ctx, usagePartition(resource), usageKey(dimension, hour))
+	if err != nil {
+		return metering.Usage{}, err
+	}
+	var u metering.Usage
+	return u, decode(row, &u)
+}
+
+// settle hands over the delivery of what was added, and gives the slot back by it. A request of which something
+// is in doubt is left to the sweep, which looks at the rows.
+func (s *Usage) settle(ctx context.Context, intent usageIntent, outcomes []metering.Outcome) {
+	var added []intended
+	for i, o := range outcomes {
+		if o.Err != nil {
+			s.db.deps.Log.Warn("usage is in doubt and left to the sweep", "request", intent.id, "error", o.Err)
+			s.db.leave()
+			return
+		}
+		if o.Added {
+			added = append(added, intent.usages[i])
+		}
+	}
+	intent.usages = added
+	if len(added) > 0 && s.db.deps.Now().Sub(intent.shown) > orphanAge {
+		// The clock was moved under the request: a sweep may have taken the intent for an orphan.
+		s.db.clean.add(intent.at)
+		if err := s.write(ctx, &intent); err != nil {
+			s.db.deps.Log.Warn("usage has lost its intent", "request", intent.id, "error", err)
+		}
+	}
+	s.send.add(intent)
+}
+
+// messages are one message per resource. Their ids come from the request, so that a second sending meets the
+// first.
+func (i usageIntent) messages() []message.Message {
+	events := map[string][]usageEvent{}
+	var order []string
+	for _, u := range i.usages {
+		if events[u.Resource] == nil {
+			order = append(order, u.Resource)
+		}
+		events[u.Resource] = append(events[u.Resource], usageEvent{u.Dimension, u.Hour})
+	}
+	msgs := make([]message.Message, len(order))
+	for n, resource := range order {
+		msgs[n] = message.New("usage:"+i.id+":"+resource, message.LedgerEvents,
+			usageMessage{Kind: "usage", ResourceID: resource, Events: events[resource]}).Caused(i.cause)
+	}
+	return msgs
+}
+
+// deliver sends the messages of requests and removes their intents. What fails stays for the sweep.
+func (s *Usage) deliver(batch []usageIntent) {
+	ctx, cancel := context.WithTimeout(context.Background(), deliverTime)
+	defer cancel()
+	defer func() {
+		for range batch {
+			s.db.leave()
+		}
+	}()
+	var msgs []message.Message
+	for _, intent := range batch {
+		msgs = append(msgs, intent.messages()...)
+	}
+	for queue, err := range s.db.sendAll(ctx, msgs) {
+		s.db.deps.Log.Warn("messages of usage stay for the sweep", "queue", queue, "error", err)
+		return
+	}
+	for _, intent := range batch {
+		s.db.clean.add(intent.at)
+	}
+}
+
+// Flush waits until the messages of the usage added so far are sent or left to the sweep.
+func (s *Usage) Flush(ctx context.Context) error {
+	if err := s.send.wait(ctx); err != nil {
+		return fmt.Errorf("flush usage: %w", err)
+	}
+	return s.db.Flush(ctx)
+}
+
+// SweepUsage sends the messages of requests whose process died: those with an intent older than 30 s. It returns
+// how many intents it found and finished. A failed one does not stop the others.
+func (s *Usage) SweepUsage(ctx context.Context) (int, error) {
+	now := s.db.deps.Now()
+	query := table.Query{
+		Partition: intentPrefix, PartitionEnd: table.PrefixEnd(intentPrefix), Until: markerKey(now.Add(-sweepAge)),
+	}
+	done := 0
+	var errs []error
+	for range sweepMost {
+		page, err := s.db.Table(agendaTable).Query(ctx, query)
+		if err != nil {
+			return done, fmt.Errorf("sweep usage: %w", errors.Join(append(errs, err)...))
+		}
+		finished := make([]bool, len(page.Rows))
+		indexes := make([]int, len(page.Rows))
+		for i := range indexes {
+			indexes[i] = i
+		}
+		errs = append(errs, parallel(indexes, func(i int) (err error) {
+			finished[i], err = s.sweepIntent(ctx, now, page.Rows[i])
+			return err
+		}))
+		for _, f := range finished {
+			if f {
+				done++
+			}
+		}
+		if page.Next == "" {
+			break
+		}
+		query.After = page.Next
+	}
+	if err := errors.Join(errs...); err != nil {
+		return done, fmt.Errorf("sweep usage: %w", err)
+	}
+	return done, nil
+}
+
+// sweepIntent sends for those usages of an intent that are there. The intent goes when all are there, or when it
+// is so old that no writer is at work on it any more.
+func (s *Usage) sweepIntent(ctx context.Context, now time.Time, row table.Row) (bool, error) {
+	var data intentRow
+	if err := decode(row, &data); err != nil {
+		return false, err
+	}
+	written, _, err := markerParts(row.Key)
+	if err != nil {
+		return false, err
+	}
+	intent := usageIntent{at: position{agendaTable, row.Partition, row.Key}, id: data.ID, cause: data.Correlation}
+	for _, u := range data.Usages {
+		there, err := s.usage(ctx, u.Resource, u.Dimension, u.Hour)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return false, err
+		}
+		if err == nil && there.EventID == u.EventID {
+			intent.usages = append(intent.usages, u)
+		}
+	}
+	for queue, err := range s.db.sendAll(ctx, intent.messages()) {
+		return false, fmt.Errorf("send to %s: %w", queue, err)
+	}
+	if len(intent.usages) < len(data.Usages) && now.Sub(written) <= orphanAge {
+		return false, nil
+	}
+	return true, s.db.remove(ctx, []position{intent.at})
+}

@@ -1,0 +1,225 @@
+package subscription
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"stoa/shared/account"
+	"stoa/shared/fault"
+	"stoa/shared/offer"
+)
+
+// StorePartnerCenter is where resellers buy for their customers: a purchase there is a CSP purchase (FUL-42).
+const StorePartnerCenter = "PartnerCenter"
+
+// stores are where plans are bought.
+var stores = []string{"AzureMarketplace", "AzurePortal", "AppSource", "AdminCenter", StorePartnerCenter}
+
+const maxName = 200 // characters of a subscription's name
+
+// Order is what a customer or reseller buys (6.16).
+type Order struct {
+	Key           string // idempotency key: the same order again meets the first; may be empty
+	Buyer         account.Caller
+	PublisherID   string
+	OfferID       string
+	PlanID        string
+	TermUnit      string
+	Seats         Seats
+	Market        string
+	Store         string // empty takes AzureMarketplace
+	Name          string
+	Beneficiary   *Party // nil is the buyer
+	PaymentMethod string
+	AcceptedTerms []string
+	AutoRenew     bool
+}
+
+// Purchase makes a subscription that waits for its activation (FUL-14, FUL-15). The publisher is not told
+// (FUL-17). Invalid with findings, NotFound for what the buyer may not see, Conflict for a key that was used for
+// another order.
+func (s *Service) Purchase(ctx context.Context, in Order) (Subscription, error) {
+	if err := in.check(); err != nil {
+		return Subscription{}, err
+	}
+	id := s.orderID(in)
+	if in.Key != "" { // a repeated order is answered whatever became of the offer
+		if first, err := s.repeated(ctx, &in, id); !fault.Is(err, fault.NotFound) {
+			return first, err
+		}
+	}
+	v, plan, err := s.offered(ctx, &in)
+	if err != nil {
+		return Subscription{}, err
+	}
+	term, err := in.checkPlan(plan)
+	if err != nil {
+		return Subscription{}, err
+	}
+	d := s.decision(ctx, in.subscription(id, v, plan))
+	d.sub.UnitPrice, d.sub.Currency = price(term, in.Market)
+	d.purchased()
+	change := d.finish()
+	err = s.deps.Store.Create(ctx, change.Subscription, change.Messages...)
+	if fault.Is(err, fault.Conflict) && in.Key != "" {
+		return s.repeated(ctx, &in, id)
+	}
+	if err != nil {
+		return Subscription{}, fmt.Errorf("purchase %s of %s: %w", in.PlanID, in.OfferID, err)
+	}
+	return change.Subscription, nil
+}
+
+// check finds what is wrong with an order whatever the offer says.
+func (in *Order) check() error {
+	var f fault.Findings
+	for _, field := range []struct{ target, value string }{
+		{"publisherId", in.PublisherID}, {"offerId", in.OfferID}, {"planId", in.PlanID}, {"termUnit", in.TermUnit},
+		{"market", in.Market}, {"subscriptionName", in.Name}, {"payment.method", in.PaymentMethod},
+	} {
+		if strings.TrimSpace(field.value) == "" {
+			f.Add(CodeRequired, field.target, "The %s is required.", field.target)
+		}
+	}
+	if len(in.AcceptedTerms) == 0 {
+		f.Add(CodeRequired, "acceptedTerms", "The terms of the purchase must be accepted.")
+	}
+	if len([]rune(in.Name)) > maxName {
+		f.Add(CodeInvalid, "subscriptionName", "The name may have %d characters at most.", maxName)
+	}
+	if in.Store != "" && !slices.Contains(stores, in.Store) {
+		f.Add(CodeInvalid, "store", "The store must be one of %s.", strings.Join(stores, ", "))
+	}
+	if in.csp() && in.Beneficiary == nil {
+		f.Add(CodeRequired, "beneficiary", "A reseller names the customer.")
+	}
+	if in.Beneficiary != nil && guid(in.Beneficiary.TenantID) == "" {
+		f.Add(CodeInvalid, "beneficiary.tenantId", "The tenant must be a GUID.")
+	}
+	return f.Err(fault.Invalid, CodeBadRequest, "The purchase is not possible as it stands.")
+}
+
+func (in *Order) csp() bool { return in.Store == StorePartnerCenter }
+
+func (in *Order) purchaser() Party {
+	return Party{EmailID: in.Buyer.UPN, ObjectID: in.Buyer.ObjectID, TenantID: strings.ToLower(in.Buyer.TenantID), PID: in.Buyer.ObjectID}
+}
+
+func (in *Order) beneficiary() Party {
+	if in.Beneficiary == nil {
+		return in.purchaser()
+	}
+	p := *in.Beneficiary
+	p.TenantID, p.ObjectID = strings.ToLower(p.TenantID), strings.ToLower(p.ObjectID)
+	if p.PID == "" {
+		p.PID = p.ObjectID
+	}
+	return p
+}
+
+func invisible(target string) error {
+	return fault.New(fault.NotFound, CodeNotFound, target, "There is nothing on sale by this name.")
+}
+
+// offered finds the plan in what is live, or else in the preview for its audience (FUL-15).
+func (s *Service) offered(ctx context.Context, in *Order) (offer.Version, offer.Plan, error) {
+	for _, slot := range []offer.Slot{offer.Production, offer.Preview} {
+		v, err := s.offers.version(ctx, versionKey{in.PublisherID, in.OfferID, slot})
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return v, offer.Plan{}, fmt.Errorf("read offer %s: %w", in.OfferID, err)
+		}
+		if slot == offer.Preview && !slices.ContainsFunc(v.PreviewAudience, func(upn string) bool {
+			return in.Buyer.UPN != "" && strings.EqualFold(upn, in.Buyer.UPN)
+		}) {
+			continue
+		}
+		if v.OfferType != offer.TypeSaaS || v.ListingOption != offer.SellThroughMicrosoft {
+			return v, offer.Plan{}, fault.New(fault.Invalid, CodeInvalid, "offerId", "The offer is not sold here.")
+		}
+		if p, ok := v.Plan(in.PlanID); ok {
+			return v, p, nil
+		}
+	}
+	return offer.Version{}, offer.Plan{}, invisible("offerId")
+}
+
+// checkPlan finds what the plan does not allow (FUL-15).
+func (in *Order) checkPlan(p offer.Plan) (offer.PlanTerm, error) {
+	if p.Private && !in.csp() && !invited(&p, in.beneficiary().TenantID) {
+		return offer.PlanTerm{}, invisible("planId")
+	}
+	var f fault.Findings
+	if p.Private && in.csp() {
+		f.Add(CodeInvalid, "planId", "A private plan is not sold through resellers.")
+	}
+	if p.Stopped {
+		f.Add(CodeInvalid, "planId", "The plan is no longer sold.")
+	}
+	if !slices.Contains(p.Markets, in.Market) {
+		f.Add(CodeInvalid, "market", "The plan is not sold in this market.")
+	}
+	term, sold := p.Term(in.TermUnit)
+	if !sold {
+		f.Add(CodeInvalid, "termUnit", "The plan is not sold for this term.")
+	}
+	switch perUser := p.PricingModel == offer.PerUser; {
+	case perUser && !in.Seats.Given:
+		f.Add(CodeRequired, "quantity", "The quantity is required on a plan per user.")
+	case perUser:
+		if why := checkSeats(&p, in.Seats.Count); why != "" {
+			f.Add(CodeInvalid, "quantity", "%s", why)
+		}
+	case in.Seats.Given:
+		f.Add(CodeInvalid, "quantity", "The plan is not sold per seat.")
+	}
+	return term, f.Err(fault.Invalid, CodeBadRequest, "The purchase is not possible as it stands.")
+}
+
+func (in *Order) subscription(id string, v offer.Version, p offer.Plan) Subscription {
+	return Subscription{
+		ID: id, Name: in.Name, PublisherID: in.PublisherID, OfferID: in.OfferID, PlanID: p.ID, Quantity: in.Seats.Count,
+		Status: PendingFulfillmentStart, Beneficiary: in.beneficiary(), Purchaser: in.purchaser(), CSP: in.csp(),
+		Preview: v.Slot == offer.Preview, TermUnit: in.TermUnit, Market: in.Market, AutoRenew: in.AutoRenew,
+		Store: in.Store, Payment: in.PaymentMethod, TrialPlan: p.FreeTrial,
+	}
+}
+
+// orderID is a new id, or that of the buyer's key, so that a repeated order meets itself.
+func (s *Service) orderID(in Order) string {
+	if in.Key == "" {
+		return guid(s.deps.NewID())
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "purchase|%s|%s|%q", strings.ToLower(in.Buyer.TenantID), strings.ToLower(in.Buyer.ObjectID), in.Key))
+	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80 // version and variant of a name-based GUID
+	h := hex.EncodeToString(sum[:16])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// repeated answers an order that was placed before. NotFound when it was not.
+func (s *Service) repeated(ctx context.Context, in *Order, id string) (Subscription, error) {
+	first, err := s.deps.Store.Subscription(ctx, id)
+	if err != nil {
+		return first, fmt.Errorf("read the purchase %s: %w", id, err)
+	}
+	asBought := len(first.Plans) <= 1 // plan and seats may have been changed since
+	if first.PublisherID != in.PublisherID || first.OfferID != in.OfferID || first.TermUnit != in.TermUnit ||
+		asBought && (first.PlanID != in.PlanID || first.Quantity != in.Seats.Count) {
+		return first, fault.New(fault.Conflict, CodeConflict, "Idempotency-Key", "The key was used for another purchase.")
+	}
+	return first, nil
+}
+
+func (d *decision) purchased() {
+	d.sub.CreatedAt = d.now
+	d.sub.History = []StatusChange{{Status: PendingFulfillmentStart, At: d.now}}
+	d.deadline(PendingEnd, "", d.now.Add(pendingTime)) // FUL-93
+	// FUL-16: the button of the mail is "Configure now".
+	d.mail("purchased", "Configure your subscription", "Thank you for your purchase of %s. Press Configure now to set it up.", d.sub.Name)
+}

@@ -1,0 +1,227 @@
+package subscription
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"stoa/shared/account"
+	"stoa/shared/call"
+	"stoa/shared/fault"
+	"stoa/shared/message"
+	"stoa/shared/offer"
+)
+
+// Deps are what the service needs; all but Profile and Callers are required.
+type Deps struct {
+	Store      Store
+	Offers     offer.Reader
+	Publishers Publishers
+	Calls      call.Doer
+	Sign       Sign
+	Random     io.Reader // of landing tokens
+	Now        func() time.Time
+	NewID      func() string // GUIDs
+	Profile    Profile       // empty takes Guide
+}
+
+// Service performs the acts on subscriptions. Safe for concurrent use.
+type Service struct {
+	deps   Deps
+	offers *catalogue
+}
+
+// New makes the service.
+func New(d Deps) (*Service, error) {
+	if d.Store == nil || d.Offers == nil || d.Publishers == nil || d.Calls == nil || d.Sign == nil || d.Random == nil || d.Now == nil || d.NewID == nil {
+		return nil, errors.New("subscription service: Store, Offers, Publishers, Calls, Sign, Random, Now and NewID are required")
+	}
+	if d.Profile == "" {
+		d.Profile = Guide
+	}
+	if !d.Profile.Valid() {
+		return nil, fmt.Errorf("subscription service: profile %q, want guide or current", d.Profile)
+	}
+	return &Service{deps: d, offers: newCatalogue(d.Offers, d.Now)}, nil
+}
+
+// saves bounds how often an act is decided anew because someone saved in between.
+const saves = 12
+
+// errNothing ends an act that finds nothing to do.
+var errNothing = errors.New("nothing to do")
+
+func (s *Service) decision(ctx context.Context, sub Subscription) *decision {
+	d := &decision{sub: sub, now: s.deps.Now().UTC(), profile: s.deps.Profile, newID: s.deps.NewID, caused: message.Correlation(ctx)}
+	d.sub.Terms, d.sub.Plans, d.sub.History = slices.Clone(sub.Terms), slices.Clone(sub.Plans), slices.Clone(sub.History)
+	if len(sub.Outgoing) > 0 {
+		d.head = sub.Outgoing[0]
+	}
+	return d
+}
+
+// act decides from the subscription as read and saves; when someone saved in between it reads and decides again.
+func (s *Service) act(ctx context.Context, sub Subscription, decide func(*decision) error) (Subscription, error) {
+	var err error
+	for range saves {
+		d := s.decision(ctx, sub)
+		if err = decide(d); err != nil {
+			if errors.Is(err, errNothing) {
+				return sub, nil
+			}
+			return sub, err
+		}
+		change := d.finish()
+		if err = s.deps.Store.Save(ctx, change); err == nil {
+			return change.Subscription, nil
+		}
+		if !fault.Is(err, fault.StaleETag) {
+			return sub, fmt.Errorf("save subscription %s: %w", sub.ID, err)
+		}
+		if sub, err = s.deps.Store.Subscription(ctx, sub.ID); err != nil {
+			return sub, fmt.Errorf("read subscription again: %w", err)
+		}
+	}
+	return sub, fault.New(fault.Unavailable, "Busy", "", "The subscription is being changed by others. Try again.").Because(err)
+}
+
+// pending reads the pending operation of the subscription, nil when there is none.
+func (s *Service) pending(ctx context.Context, sub *Subscription) (*Operation, error) {
+	if sub.PendingOp == "" {
+		return nil, nil
+	}
+	o, err := s.deps.Store.Operation(ctx, sub.ID, sub.PendingOp)
+	if err != nil {
+		return nil, fmt.Errorf("read the pending operation of %s: %w", sub.ID, err)
+	}
+	return &o, nil
+}
+
+func unknownSubscription() *fault.Error {
+	return fault.New(fault.NotFound, CodeNotFound, "subscriptionId", "There is no such subscription.")
+}
+
+func unknownOperation() *fault.Error {
+	return fault.New(fault.NotFound, CodeNotFound, "operationId", "The subscription has no such operation.")
+}
+
+func forbidden() *fault.Error {
+	return fault.New(fault.Forbidden, CodeForbidden, "", "The caller may not do this.")
+}
+
+// guid is an id as it is stored, empty when it is none.
+func guid(id string) string {
+	id = strings.ToLower(id)
+	if len(id) != 36 {
+		return ""
+	}
+	for i, c := range []byte(id) {
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		if hyphen != (c == '-') || !hyphen && !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
+			return ""
+		}
+	}
+	return id
+}
+
+func (s *Service) read(ctx context.Context, id string) (Subscription, error) {
+	id = guid(id)
+	if id == "" {
+		return Subscription{}, unknownSubscription() // FUL-6: not even a GUID
+	}
+	sub, err := s.deps.Store.Subscription(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return sub, unknownSubscription().Because(err)
+	}
+	if err != nil {
+		return sub, fmt.Errorf("read subscription %s: %w", id, err)
+	}
+	return sub, nil
+}
+
+// Owned reads a subscription for the application of its publisher. NotFound for an unknown id, Forbidden when
+// the application is not that of the subscription's offer (FUL-4, FUL-6, FUL-39).
+func (s *Service) Owned(ctx context.Context, caller account.Caller, id string) (Subscription, error) {
+	sub, err := s.read(ctx, id)
+	if err != nil {
+		return sub, err
+	}
+	return sub, s.owns(ctx, caller, &sub)
+}
+
+// owns is nil when the application is that of the technical configuration of the subscription's offer (FUL-4).
+func (s *Service) owns(ctx context.Context, caller account.Caller, sub *Subscription) error {
+	v, err := s.offers.of(ctx, sub)
+	if fault.Is(err, fault.NotFound) {
+		return forbidden().Because(err)
+	}
+	if err != nil {
+		return fmt.Errorf("read the offer of %s: %w", sub.ID, err)
+	}
+	if !registered(&v, caller) {
+		return forbidden()
+	}
+	return nil
+}
+
+func registered(v *offer.Version, caller account.Caller) bool {
+	t := v.Technical
+	return caller.Kind == account.App && caller.TenantID != "" && caller.AppID != "" &&
+		strings.EqualFold(caller.TenantID, t.TenantID) && strings.EqualFold(caller.AppID, t.AppID)
+}
+
+const (
+	pageSize  = 100 // FUL-35
+	pageReads = 10  // stretches read for one page when others' subscriptions lie between
+)
+
+// List gives a page of the subscriptions of all offers that carry the application's registration, oldest first,
+// and where the next one begins, empty on the last (FUL-4, FUL-35, FUL-36).
+func (s *Service) List(ctx context.Context, caller account.Caller, after string) ([]Subscription, string, error) {
+	publisherID, err := s.deps.Publishers.OfCaller(ctx, caller)
+	if err != nil {
+		return nil, "", err
+	}
+	read := func(after string) ([]Subscription, error) {
+		return s.deps.Store.OfPublisher(ctx, publisherID, after, pageSize+1)
+	}
+	return page(after, read, func(sub *Subscription) (bool, error) {
+		err := s.owns(ctx, caller, sub)
+		if fault.Is(err, fault.Forbidden) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+}
+
+// page gathers up to pageSize wanted subscriptions. It looks one further, so that a full last page says so.
+func page(after string, read func(after string) ([]Subscription, error), want func(*Subscription) (bool, error)) ([]Subscription, string, error) {
+	found := []Subscription{}
+	for range pageReads {
+		subs, err := read(after)
+		if err != nil {
+			return nil, "", err
+		}
+		for i := range subs {
+			ok, err := want(&subs[i])
+			if err != nil {
+				return nil, "", err
+			}
+			if ok && len(found) == pageSize {
+				return found, after, nil
+			}
+			if ok {
+				found = append(found, subs[i])
+			}
+			after = subs[i].Position()
+		}
+		if len(subs) <= pageSize {
+			return found, "", nil
+		}
+	}
+	return found, after, nil
+}

@@ -1,0 +1,98 @@
+package subscription
+
+import (
+	"fmt"
+	"time"
+
+	"stoa/shared/message"
+)
+
+// Billing terms.
+const (
+	Monthly = "P1M"
+	Annual  = "P1Y"
+)
+
+const dayLayout = "2006-01-02"
+
+func monthsOf(unit string) int {
+	if unit == Annual {
+		return 12
+	}
+	return 1
+}
+
+// addMonths adds calendar months to a day; a day that the month does not have becomes its last one.
+func addMonths(day time.Time, months int) time.Time {
+	y, m, d := day.Date()
+	first := time.Date(y, m+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
+	last := first.AddDate(0, 1, -1).Day()
+	return first.AddDate(0, 0, min(d, last)-1)
+}
+
+// termDates are the first and last day of the term that begins a number of months behind the anchor: the anchor
+// day is kept, the clamp comes before the day is taken off (FUL-32).
+func termDates(anchor time.Time, months, length int) (start, end time.Time) {
+	return addMonths(anchor, months), addMonths(anchor, months+length).AddDate(0, 0, -1)
+}
+
+func day(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+func parseDay(text string) time.Time {
+	t, err := time.Parse(dayLayout, text)
+	if err != nil {
+		panic(fmt.Sprintf("day %q of a stored subscription: %v", text, err)) // written by this package
+	}
+	return t
+}
+
+// EndsAt is the instant the term is over: the day after its last one begins (FUL-88).
+func (t Term) EndsAt() time.Time { return parseDay(t.EndDate).AddDate(0, 0, 1) }
+
+// lastPaid is the number of the newest paid term, 0 when there was none.
+func (s *Subscription) lastPaid() int {
+	n := 0
+	for _, t := range s.Terms {
+		n = max(n, t.Number)
+	}
+	return n
+}
+
+// anchorAt lets terms be counted from the day of t on.
+func (s *Subscription) anchorAt(t time.Time) { s.Anchor, s.TermMonths = day(t).Format(dayLayout), 0 }
+
+// beginTerm appends the next term, with the deadline of its end. A paid one tells the ledger (FUL-27, FUL-88), a
+// trial lasts one month and costs nothing (FUL-34).
+func (d *decision) beginTerm(trial bool) {
+	unit, number := d.sub.TermUnit, d.sub.lastPaid()+1
+	if trial {
+		unit, number = Monthly, 0
+	}
+	length := monthsOf(unit)
+	start, end := termDates(parseDay(d.sub.Anchor), d.sub.TermMonths, length)
+	d.sub.TermMonths += length
+	t := Term{
+		Number: number, Unit: unit, StartDate: start.Format(dayLayout), EndDate: end.Format(dayLayout), Trial: trial,
+		PlanID: d.sub.PlanID, Quantity: d.sub.Quantity, UnitPrice: d.sub.UnitPrice, Currency: d.sub.Currency,
+	}
+	if !trial {
+		t.ChargedAt = d.now
+		d.chargeTerm(number, "")
+	}
+	d.sub.FreeTrial = trial
+	d.sub.Terms = append(d.sub.Terms, t)
+	d.deadline(TermEnd, fmt.Sprintf("%d:%s", number, t.StartDate), t.EndsAt())
+}
+
+// ledgerTerm is the message that a paid term began.
+type ledgerTerm struct {
+	Kind           string `json:"kind"`
+	SubscriptionID string `json:"subscriptionId"`
+	Term           int    `json:"term"`
+}
+
+// chargeTerm tells the ledger of a paid term; the mark tells a second telling of the same term apart.
+func (d *decision) chargeTerm(number int, mark string) {
+	d.send(message.New(fmt.Sprintf("term:%s:%d%s", d.sub.ID, number, mark), message.LedgerEvents,
+		ledgerTerm{Kind: "term", SubscriptionID: d.sub.ID, Term: number}))
+}
