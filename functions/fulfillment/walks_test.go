@@ -69,6 +69,22 @@ func TestPurchaseToActiveToChange(t *testing.T) { // walks 1 to 4
 const ada = `{"emailId":"ada@adatum.example","objectId":"adadadad-0000-4000-8000-0000000000b1","tenantId":"adadadad-0000-4000-8000-000000000003",` +
 	`"pid":"adadadad-0000-4000-8000-0000000000b1","puid":"adadadad-0000-4000-8000-0000000000b1"}`
 
+// page reads a page of the list and the path of the next one.
+func (b *bench) page(address string) (ids []string, next string) {
+	b.t.Helper()
+	a := b.do(request{method: "GET", path: address})
+	require.Equal(b.t, 200, a.status, a.body)
+	var v struct {
+		Subscriptions []struct{ ID string }
+		NextLink      string `json:"@nextLink"`
+	}
+	require.NoError(b.t, json.Unmarshal([]byte(a.body), &v))
+	for _, s := range v.Subscriptions {
+		ids = append(ids, s.ID)
+	}
+	return ids, strings.TrimPrefix(v.NextLink, "https://stoa.example")
+}
+
 func TestPaging(t *testing.T) { // FUL-35 to FUL-38, walk 9
 	t.Parallel()
 	b := newBench(t, subscription.Guide)
@@ -79,28 +95,15 @@ func TestPaging(t *testing.T) { // FUL-35 to FUL-38, walk 9
 			b.Buy("silver", 1)
 		}
 	}
-	page := func(address string) (ids []string, next string) {
-		a := b.do(request{method: "GET", path: address})
-		require.Equal(t, 200, a.status, a.body)
-		var v struct {
-			Subscriptions []struct{ ID string }
-			NextLink      string `json:"@nextLink"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(a.body), &v))
-		for _, s := range v.Subscriptions {
-			ids = append(ids, s.ID)
-		}
-		return ids, strings.TrimPrefix(v.NextLink, "https://stoa.example")
-	}
 	buy(100)
-	ids, next := page(root + "/?continuationToken=")
+	ids, next := b.page(root + "/?continuationToken=")
 	require.Len(t, ids, 100)
 	require.Empty(t, next, "exactly a hundred have no next page")
 	buy(150)
 	all := map[string]bool{}
 	address, sizes := root, []int{}
 	for address != "" {
-		ids, address = page(address)
+		ids, address = b.page(address)
 		sizes = append(sizes, len(ids))
 		for _, id := range ids {
 			all[id] = true
@@ -109,7 +112,7 @@ func TestPaging(t *testing.T) { // FUL-35 to FUL-38, walk 9
 	}
 	require.Equal(t, []int{100, 100, 52}, sizes)
 	require.Len(t, all, 252)
-	_, next = page(root)
+	_, next = b.page(root)
 	for name, q := range map[string]request{
 		"another caller's": {method: "GET", path: next, token: "other"},
 		"tampered":         {method: "GET", path: strings.Replace(next, "continuationToken=", "continuationToken=A", 1)},

@@ -38,6 +38,20 @@ func NewSubscriptions(db *DB) *Subscriptions { return &Subscriptions{db: db} }
 
 func operationKey(id string) string { return operationPrefix + table.Join(id) }
 
+// subscriptionRow is a subscription as it is stored. The id of the act makes its rows differ from those of another
+// act that decided the same at the same instant, so that a lost answer is never taken for a lost race.
+type subscriptionRow struct {
+	subscription.Subscription
+	Act string `json:"act"`
+}
+
+func (s *Subscriptions) row(sub subscription.Subscription) table.Row {
+	return table.Row{
+		Partition: table.Join(sub.ID), Key: subscriptionKey, ETag: sub.ETag,
+		Data: encode(subscriptionRow{Subscription: sub, Act: s.db.deps.NewID()}),
+	}
+}
+
 // pointer is a row of a list.
 type pointer struct {
 	SubscriptionID string `json:"subscriptionId"`
@@ -66,8 +80,8 @@ func (s *Subscriptions) Create(ctx context.Context, sub subscription.Subscriptio
 	}); err != nil {
 		return fmt.Errorf("list subscription %s: %w", sub.ID, err)
 	}
-	row := table.Row{Partition: table.Join(sub.ID), Key: subscriptionKey, Data: encode(sub)}
-	if _, err := s.db.Commit(ctx, subscriptionsTable, []table.Op{{Action: table.Insert, Row: row}}, msgs...); err != nil {
+	ops := []table.Op{{Action: table.Insert, Row: s.row(sub)}}
+	if _, err := s.db.Commit(ctx, subscriptionsTable, ops, msgs...); err != nil {
 		return fmt.Errorf("create subscription %s: %w", sub.ID, err)
 	}
 	return nil
@@ -101,9 +115,7 @@ func (s *Subscriptions) Operation(ctx context.Context, subscriptionID, id string
 // saved in between.
 func (s *Subscriptions) Save(ctx context.Context, c subscription.Change) error {
 	partition := table.Join(c.Subscription.ID)
-	ops := []table.Op{{Action: table.Replace, Row: table.Row{
-		Partition: partition, Key: subscriptionKey, ETag: c.Subscription.ETag, Data: encode(c.Subscription),
-	}}}
+	ops := []table.Op{{Action: table.Replace, Row: s.row(c.Subscription)}}
 	for _, o := range c.Operations {
 		op := table.Op{Action: table.Insert, Row: table.Row{Partition: partition, Key: operationKey(o.ID), ETag: o.ETag, Data: encode(o)}}
 		if o.ETag != "" {

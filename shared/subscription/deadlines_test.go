@@ -159,6 +159,15 @@ func TestGraceWaitsForAPendingReinstate(t *testing.T) { // FUL-86
 	require.Equal(t, subscription.Unsubscribed, w.Read(sub.ID).Status)
 }
 
+func TestPaymentAfterTheGracePeriod(t *testing.T) { // FUL-87
+	t.Parallel()
+	w := subscriptiontest.New(t, subscription.Guide)
+	sub := w.In(subscription.Suspended)
+	w.SetClock(w.Now().Add(30 * 24 * time.Hour)) // the deadline was not worked yet
+	_, err := w.Service.Reinstate(ctx, sub.ID)
+	require.Equal(t, "Conflict Conflict ", kindOf(err))
+}
+
 func TestReinstateIsToldOnlyUnderCurrent(t *testing.T) {
 	t.Parallel()
 	w := subscriptiontest.New(t, subscription.Current)

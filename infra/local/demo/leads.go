@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
@@ -124,9 +125,17 @@ func (w *Walk) inTable(ctx context.Context, text string) bool {
 	return false
 }
 
-// advance moves the clock of the whole stack.
+// advance moves the clock of the whole stack, and waits until its other parts see the new time.
 func (w *Walk) advance(ctx context.Context, by string) error {
-	return w.do(ctx, request{method: http.MethodPost, path: "/dev/clock", body: object{"advance": by}, want: http.StatusOK, show: []string{"now"}})
+	a, err := w.must(ctx, request{method: http.MethodPost, path: "/dev/clock", body: object{"advance": by}, want: http.StatusOK, show: []string{"now"}})
+	if err != nil {
+		return err
+	}
+	now, err := time.Parse(time.RFC3339Nano, a.text("now"))
+	if err != nil {
+		return fmt.Errorf("move the clock: %w", err)
+	}
+	return w.wait(ctx, "the stack's clock is moved", func() bool { return !w.stack.Clock.Now().Before(now) })
 }
 
 // testDrive tries the product out until the time is over.

@@ -12,7 +12,7 @@ import (
 const (
 	fulfillment = "/api/saas/subscriptions"
 	version     = "?api-version=2018-08-31"
-	usageTime   = "2006-01-02T15:04:05"
+	usageTime   = "2006-01-02T15:04:05.0000000"
 )
 
 // buy orders a plan as the customer and returns the subscription's id.

@@ -37,6 +37,8 @@ func (w *Walk) steps() []step {
 		{"the publisher reports usage", w.usage},
 		{"customers ask for contact, one destination is dead", w.leads},
 		{"Adatum tries the product out", w.testDrive},
+		{"a month passes: the trial converts, usage is charged", w.month},
+		{"the payout run writes a statement", w.payout},
 	}
 }
 

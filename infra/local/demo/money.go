@@ -1,0 +1,74 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// feesOfTheWalk is 3 % of what was charged, in cents: the first term of plan metered (3.00), its renewal on plan
+// plus (6.00), the converted trial (0.60), 2.5 units of e-mail at 0.50 (0.04) and 100 texts at 0.01 (0.03).
+const feesOfTheWalk = "967"
+
+// month lets 31 days pass: the trial converts and is charged, the month's usage is closed.
+func (w *Walk) month(ctx context.Context) error {
+	if err := w.pass(ctx, "P31D"); err != nil {
+		return err
+	}
+	// Killed in the middle: due work, messages and postings are under way now.
+	w.stack.Host.KillHandler()
+	fmt.Fprintln(w.out, "         the handler is killed")
+	read := request{method: http.MethodGet, path: fulfillment + "/" + w.trial + version, token: w.publisher, want: http.StatusOK}
+	if _, err := w.until(ctx, read, "trial converted", func(a answer) bool { return a.text("isFreeTrial") == "false" }); err != nil {
+		return err
+	}
+	cycles := request{method: http.MethodGet, path: "/operator/v1/ledger/cycles/" + w.metered, token: w.operator, want: http.StatusOK}
+	if _, err := w.until(ctx, cycles, "usage closed", func(a answer) bool { return strings.Contains(string(a.raw), `"closed"`) }); err != nil {
+		return err
+	}
+	fees := request{method: http.MethodGet, path: "/operator/v1/ledger/accounts/platform:revenue:storeFee?currency=USD", token: w.operator, want: http.StatusOK}
+	a, err := w.until(ctx, fees, "3 % of everything, once", func(a answer) bool { return a.text("credit") == feesOfTheWalk })
+	if err == nil {
+		fmt.Fprintf(w.out, "         %s\n", clip(string(a.raw), 200))
+	}
+	return err
+}
+
+// pass moves the clock and signs in again, because tokens live an hour.
+func (w *Walk) pass(ctx context.Context, by string) error {
+	if err := w.advance(ctx, by); err != nil {
+		return err
+	}
+	return w.signIn(ctx)
+}
+
+// payout lets the holding period pass: the monthly run writes one statement, and again it changes nothing.
+func (w *Walk) payout(ctx context.Context) error {
+	if err := w.pass(ctx, "P62D"); err != nil {
+		return err
+	}
+	contoso, _ := w.stack.Fixtures.Publisher(publisherID)
+	finance, err := w.userToken(ctx, contoso.TenantID, "fin.contributor@contoso.example", "fin")
+	if err != nil {
+		return err
+	}
+	list := request{method: http.MethodGet, path: "/portal/v1/publishers/contoso/payouts", token: finance, want: http.StatusOK}
+	first, err := w.until(ctx, list, "statement written", func(a answer) bool { return strings.Contains(string(a.raw), "statementLink") })
+	if err != nil {
+		return err
+	}
+	month := w.stack.Clock.Now().Format("2006-01")
+	if err := w.do(ctx, request{method: http.MethodPost, path: "/operator/v1/payoutRuns", token: w.operator, body: object{"month": month}, want: http.StatusOK}); err != nil {
+		return err
+	}
+	again, err := w.must(ctx, list)
+	if err != nil {
+		return err
+	}
+	if n, m := strings.Count(string(first.raw), "statementLink"), strings.Count(string(again.raw), "statementLink"); n != m {
+		return fmt.Errorf("the run was repeated and made %d statements of %d", m, n)
+	}
+	fmt.Fprintf(w.out, "         %s\n", clip(string(again.raw), 300))
+	return nil
+}
