@@ -21,6 +21,7 @@ import (
 // Walk is one walk. Make it with New.
 type Walk struct {
 	stack  *stack.Stack
+	base   string // where the marketplace answers
 	out    io.Writer
 	client *http.Client
 
@@ -30,7 +31,7 @@ type Walk struct {
 
 // New prepares a walk against a stack. Output goes to out.
 func New(s *stack.Stack, out io.Writer) *Walk {
-	return &Walk{stack: s, out: out, client: &http.Client{Timeout: 30 * time.Second}}
+	return &Walk{stack: s, base: s.URL(), out: out, client: &http.Client{Timeout: 30 * time.Second}}
 }
 
 // object is a JSON object.
@@ -81,7 +82,7 @@ func (w *Walk) url(path string) string {
 	if strings.HasPrefix(path, "http") {
 		return path
 	}
-	return w.stack.URL() + path
+	return w.base + path
 }
 
 // try sends the request and returns whatever came back.

@@ -286,8 +286,8 @@ func (w *Walk) Purchase(ctx context.Context, plan, name string) (string, error) 
 	return w.buy(ctx, plan, name)
 }
 
+// Through sends the requests that follow to another address of the marketplace, such as a handler without a host.
+func (w *Walk) Through(url string) { w.base = url }
+
 // PublisherToken is a bearer token of the publisher's application.
 func (w *Walk) PublisherToken() string { return w.publisher }
-
-// CustomerToken is a bearer token of the customer.
-func (w *Walk) CustomerToken() string { return w.customer }
