@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -25,6 +26,7 @@ type subject struct {
 	token   string
 	walk    *demo.Walk
 	bare    *aztables.ServiceClient
+	now     func() time.Time // the moved clock
 }
 
 // bareService is the SDK as it comes, but for as many connections as there are callers, so that it does not lose
@@ -201,7 +203,7 @@ func subscriptionFigures(ctx context.Context, s *stack.Stack, r *Report) error {
 		return err
 	}
 	defer handler.Stop()
-	u := &subject{handler: handler, http: client(), token: walk.PublisherToken(), walk: walk, bare: bare}
+	u := &subject{handler: handler, http: client(), token: walk.PublisherToken(), walk: walk, bare: bare, now: s.Clock.Now}
 	// The figures are of the request path. What consumes its messages is another handler's work and would share
 	// the one storage stand-in with both sides, so the host and its handler rest; messages still go to the bus.
 	if err := s.Host.Stop(ctx); err != nil {
@@ -211,5 +213,8 @@ func subscriptionFigures(ctx context.Context, s *stack.Stack, r *Report) error {
 	if err := u.reads(ctx, r); err != nil {
 		return err
 	}
-	return u.writes(ctx, r)
+	if err := u.writes(ctx, r); err != nil {
+		return err
+	}
+	return u.batches(ctx, r)
 }
