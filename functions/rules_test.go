@@ -41,7 +41,7 @@ func listPackages(t *testing.T) []listed {
 var adapterRooms = []string{"store", "blobs", "bus", "identity", "mail", "outbound", "telemetry", "seal", "clock"}
 
 // supports are neither domain nor adapter: the host's protocol and what HTTP handlers share.
-var supports = []string{"functionshost", "web"}
+var supports = []string{"functionshost", "queue", "web"}
 
 func room(path string) (name string, shared bool) {
 	rest, found := strings.CutPrefix(path, "stoa/shared/")

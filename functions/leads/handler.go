@@ -9,13 +9,12 @@ package leads
 
 import (
 	"context"
-	"encoding/json"
 
 	"stoa/shared/account"
-	"stoa/shared/fault"
 	"stoa/shared/functionshost"
 	"stoa/shared/lead"
 	"stoa/shared/message"
+	"stoa/shared/queue"
 	"stoa/shared/web"
 )
 
@@ -35,43 +34,16 @@ type Allower interface {
 	Allow(ctx context.Context, caller account.Caller, publisherID string, p account.Permission) error
 }
 
-// Parker keeps messages that can never be processed.
-type Parker interface {
-	Park(ctx context.Context, queue string, m message.Message, reason error) error
-}
-
 // Handler serves the queue and the routes.
 type Handler struct {
 	Leads    Leads
 	Accounts Allower
-	Parked   Parker
+	Parked   queue.Parker
 	Pages    web.Pages
 }
 
 // Run delivers one lead. Nil settles the message, an error brings it back (HST-24). A lead that was delivered
 // before is settled without a second call.
 func (h *Handler) Run(ctx context.Context, in functionshost.Invocation) error {
-	var m lead.Outbound
-	err := in.Message("message", &m)
-	if err == nil {
-		ctx = message.WithCorrelation(ctx, in.CorrelationID())
-		err = h.Leads.Deliver(ctx, m)
-		if err == nil || fault.As(err).Kind.Transient() {
-			return err
-		}
-	}
-	return h.Parked.Park(ctx, message.Leads, letter(in), err)
-}
-
-// letter is the message as it came. Text that is not JSON is kept as a JSON string.
-func letter(in functionshost.Invocation) message.Message {
-	text, err := in.Text("message")
-	if err != nil {
-		text = ""
-	}
-	body := json.RawMessage(text)
-	if !json.Valid(body) {
-		body, _ = json.Marshal(text) // a string always marshals
-	}
-	return message.Message{ID: in.MessageID(), Queue: message.Leads, Body: body, CorrelationID: in.CorrelationID()}
+	return queue.Work(ctx, in, message.Leads, h.Parked, h.Leads.Deliver)
 }

@@ -9,21 +9,15 @@ package rating
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/shopspring/decimal"
 
 	"stoa/shared/billing"
-	"stoa/shared/fault"
 	"stoa/shared/functionshost"
 	"stoa/shared/message"
+	"stoa/shared/queue"
 	"stoa/shared/web"
 )
-
-// Parker keeps messages that can never be processed.
-type Parker interface {
-	Park(ctx context.Context, queue string, m message.Message, reason error) error
-}
 
 // Rates keeps exchange rates. Conflict when a day has another rate.
 type Rates interface {
@@ -33,7 +27,7 @@ type Rates interface {
 // Handler serves the queue and the routes of staff.
 type Handler struct {
 	Billing *billing.Service
-	Parked  Parker
+	Parked  queue.Parker
 	Rates   Rates
 	Pages   web.Pages
 }
@@ -41,26 +35,5 @@ type Handler struct {
 // Run handles one event. Nil settles the message, an error brings it back (HST-24). An event that was handled
 // before changes nothing.
 func (h *Handler) Run(ctx context.Context, in functionshost.Invocation) error {
-	var signal billing.Signal
-	err := in.Message("message", &signal)
-	if err == nil {
-		err = h.Billing.Handle(message.WithCorrelation(ctx, in.CorrelationID()), signal)
-		if err == nil || fault.As(err).Kind.Transient() {
-			return err
-		}
-	}
-	return h.Parked.Park(ctx, message.LedgerEvents, letter(in), err)
-}
-
-// letter is the message as it came. Text that is not JSON is kept as a JSON string.
-func letter(in functionshost.Invocation) message.Message {
-	text, err := in.Text("message")
-	if err != nil {
-		text = ""
-	}
-	body := json.RawMessage(text)
-	if !json.Valid(body) {
-		body, _ = json.Marshal(text) // a string always marshals
-	}
-	return message.Message{ID: in.MessageID(), Queue: message.LedgerEvents, Body: body, CorrelationID: in.CorrelationID()}
+	return queue.Work(ctx, in, message.LedgerEvents, h.Parked, h.Billing.Handle)
 }

@@ -9,13 +9,12 @@ package testdrives
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"stoa/shared/account"
-	"stoa/shared/fault"
 	"stoa/shared/functionshost"
 	"stoa/shared/message"
+	"stoa/shared/queue"
 	"stoa/shared/testdrive"
 	"stoa/shared/web"
 )
@@ -29,15 +28,10 @@ type TestDrives interface {
 	Run(ctx context.Context, m testdrive.StepMessage) error
 }
 
-// Parker keeps messages that can never be processed.
-type Parker interface {
-	Park(ctx context.Context, queue string, m message.Message, reason error) error
-}
-
 // Handler serves the queue and the routes.
 type Handler struct {
 	TestDrives TestDrives
-	Parked     Parker
+	Parked     queue.Parker
 	Pages      web.Pages
 	Now        func() time.Time
 }
@@ -45,27 +39,5 @@ type Handler struct {
 // Run does one step. Nil settles the message, an error brings it back (HST-24). A step that was done before is
 // settled without a second effect.
 func (h *Handler) Run(ctx context.Context, in functionshost.Invocation) error {
-	var m testdrive.StepMessage
-	err := in.Message("message", &m)
-	if err == nil {
-		ctx = message.WithCorrelation(ctx, in.CorrelationID())
-		err = h.TestDrives.Run(ctx, m)
-		if err == nil || fault.As(err).Kind.Transient() {
-			return err
-		}
-	}
-	return h.Parked.Park(ctx, message.TestDrives, letter(in), err)
-}
-
-// letter is the message as it came. Text that is not JSON is kept as a JSON string.
-func letter(in functionshost.Invocation) message.Message {
-	text, err := in.Text("message")
-	if err != nil {
-		text = ""
-	}
-	body := json.RawMessage(text)
-	if !json.Valid(body) {
-		body, _ = json.Marshal(text) // a string always marshals
-	}
-	return message.Message{ID: in.MessageID(), Queue: message.TestDrives, Body: body, CorrelationID: in.CorrelationID()}
+	return queue.Work(ctx, in, message.TestDrives, h.Parked, h.TestDrives.Run)
 }

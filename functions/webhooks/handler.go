@@ -9,18 +9,12 @@ package webhooks
 
 import (
 	"context"
-	"encoding/json"
 
-	"stoa/shared/fault"
 	"stoa/shared/functionshost"
 	"stoa/shared/message"
+	"stoa/shared/queue"
 	"stoa/shared/subscription"
 )
-
-// Parker keeps messages that can never be processed.
-type Parker interface {
-	Park(ctx context.Context, queue string, m message.Message, reason error) error
-}
 
 // Worker does what a message asks for.
 type Worker interface {
@@ -30,34 +24,10 @@ type Worker interface {
 // Handler is the trigger of the queue.
 type Handler struct {
 	Subscriptions Worker
-	Parked        Parker
+	Parked        queue.Parker
 }
 
 // Run works one message. Nil settles it, an error brings it back (HST-24).
 func (h *Handler) Run(ctx context.Context, in functionshost.Invocation) error {
-	var w subscription.Work
-	err := in.Message("message", &w)
-	if err == nil {
-		ctx = message.WithCorrelation(ctx, in.CorrelationID())
-		err = h.Subscriptions.Work(ctx, w)
-	}
-	if err == nil || fault.As(err).Kind.Transient() {
-		return err
-	}
-	return h.park(ctx, in, err)
-}
-
-func (h *Handler) park(ctx context.Context, in functionshost.Invocation, reason error) error {
-	text, err := in.Text("message")
-	if err != nil {
-		return err
-	}
-	body := json.RawMessage(text)
-	if !json.Valid(body) {
-		if body, err = json.Marshal(text); err != nil {
-			return err
-		}
-	}
-	m := message.Message{ID: in.MessageID(), Queue: message.Webhooks, Body: body, CorrelationID: in.CorrelationID()}
-	return h.Parked.Park(ctx, message.Webhooks, m, reason)
+	return queue.Work(ctx, in, message.Webhooks, h.Parked, h.Subscriptions.Work)
 }
