@@ -83,11 +83,12 @@ var noMetadata = aztables.MetadataFormatNone
 
 // Get implements Table.
 func (t *azureTable) Get(ctx context.Context, partition, key string) (Row, error) {
-	reply, err := t.client.GetEntity(ctx, partition, key, &aztables.GetEntityOptions{Format: &noMetadata})
+	answer := rawAnswer{read: true}
+	reply, err := t.client.GetEntity(withAnswer(ctx, &answer), partition, key, &aztables.GetEntityOptions{Format: &noMetadata})
 	if err != nil {
 		return Row{}, fmt.Errorf("read %s %s/%s: %w", t.name, partition, key, fromAzure(err))
 	}
-	row, err := decodeRow(reply.Value)
+	row, err := decodeRow(answer.body)
 	if err != nil {
 		return Row{}, fmt.Errorf("read %s %s/%s: %w", t.name, partition, key, err)
 	}
@@ -124,7 +125,7 @@ func (t *azureTable) apply(ctx context.Context, ops []Op) ([]string, error) {
 	for i, op := range ops {
 		actions[i] = action(op)
 	}
-	var answer transactionAnswer
+	var answer rawAnswer
 	if _, err := t.client.SubmitTransaction(withAnswer(ctx, &answer), actions, nil); err != nil {
 		return nil, fromTransaction(err, answer.body)
 	}
@@ -209,18 +210,16 @@ func (t *azureTable) Query(ctx context.Context, q Query) (Page, error) {
 		}
 		options.NextPartitionKey, options.NextRowKey = &partition, &key
 	}
-	reply, err := t.client.NewListEntitiesPager(options).NextPage(ctx)
+	answer := rawAnswer{read: true}
+	reply, err := t.client.NewListEntitiesPager(options).NextPage(withAnswer(ctx, &answer))
 	if err != nil {
 		return Page{}, fmt.Errorf("query %s %s: %w", t.name, q.Partition, fromAzure(err))
 	}
-	page := Page{Rows: make([]Row, 0, len(reply.Entities))}
-	for _, entity := range reply.Entities {
-		row, err := decodeRow(entity)
-		if err != nil {
-			return Page{}, fmt.Errorf("query %s %s: %w", t.name, q.Partition, err)
-		}
-		page.Rows = append(page.Rows, row)
+	rows, err := decodeRows(answer.body)
+	if err != nil {
+		return Page{}, fmt.Errorf("query %s %s: %w", t.name, q.Partition, err)
 	}
+	page := Page{Rows: rows}
 	if reply.NextPartitionKey != nil {
 		next := ""
 		if reply.NextRowKey != nil {

@@ -86,24 +86,68 @@ func split(text string) []string {
 	return append(parts, text)
 }
 
+// decodeRow reads the answer to a read of one entity.
 func decodeRow(raw []byte) (Row, error) {
 	var e entity
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return Row{}, fmt.Errorf("decode entity: %w", err)
 	}
-	row := Row{Partition: e.PartitionKey, Key: e.RowKey, ETag: e.ETag, Data: []byte(e.Data)}
-	if len(e.Data) < columnLimit {
+	row := e.row()
+	if !e.more() {
 		return row, nil
 	}
 	var columns map[string]any
 	if err := json.Unmarshal(raw, &columns); err != nil {
 		return Row{}, fmt.Errorf("decode entity: %w", err)
 	}
-	for i := 1; ; i++ {
+	row.Data = joined(columns)
+	return row, nil
+}
+
+// decodeRows reads the answer to a query.
+func decodeRows(raw []byte) ([]Row, error) {
+	var answer struct {
+		Value []entity `json:"value"`
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return nil, fmt.Errorf("decode entities: %w", err)
+	}
+	rows := make([]Row, len(answer.Value))
+	long := false
+	for i := range answer.Value {
+		rows[i] = answer.Value[i].row()
+		long = long || answer.Value[i].more()
+	}
+	if !long {
+		return rows, nil
+	}
+	var columns struct {
+		Value []map[string]any `json:"value"`
+	}
+	if err := json.Unmarshal(raw, &columns); err != nil {
+		return nil, fmt.Errorf("decode entities: %w", err)
+	}
+	for i := range rows {
+		rows[i].Data = joined(columns.Value[i])
+	}
+	return rows, nil
+}
+
+func (e *entity) row() Row {
+	return Row{Partition: e.PartitionKey, Key: e.RowKey, ETag: e.ETag, Data: []byte(e.Data)}
+}
+
+// more reports whether the document may go on in further columns.
+func (e *entity) more() bool { return len(e.Data) >= columnLimit }
+
+// joined is the document that stands in the columns.
+func joined(columns map[string]any) []byte {
+	var data []byte
+	for i := 0; ; i++ {
 		part, ok := columns[column(i)].(string)
 		if !ok {
-			return row, nil
+			return data
 		}
-		row.Data = append(row.Data, part...)
+		data = append(data, part...)
 	}
 }
