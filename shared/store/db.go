@@ -32,7 +32,7 @@ type Deps struct {
 // DB is the state of Stoa: acts with their messages, due work and dead letters.
 type DB struct {
 	deps    Deps
-	journal *journal
+	journal *journal[markerData]
 	deliver *batcher[delivery]
 	clean   *batcher[position]
 
@@ -50,6 +50,7 @@ const (
 	commitTime     = 2 * time.Minute // bounds one transaction, retries included; well below orphanAge
 	markerLife     = 20 * time.Second
 	markerTries    = 3
+	deliveryLinger = 20 * time.Millisecond // gathers the messages of acts that end about the same time
 )
 
 // New makes a DB. It panics when a dependency is missing, which is a broken program. Close ends it.
@@ -66,8 +67,8 @@ func New(d Deps) *DB {
 		closed: make(chan struct{}),
 		tables: map[string]table.Table{},
 	}
-	db.journal = newJournal(db)
-	db.deliver = newBatcher(table.MaxOps, 4, db.deliverActs)
+	db.journal = newJournal[markerData](db, markerPrefix, markersOfRow)
+	db.deliver = newBatcher(table.MaxOps, 2, db.deliverActs).lingering(deliveryLinger)
 	db.clean = newBatcher(4*table.MaxOps, 1, db.removeMarkers).lingering(100 * time.Millisecond)
 	return db
 }
@@ -117,7 +118,7 @@ func (db *DB) Commit(ctx context.Context, tableName string, ops []table.Op, msgs
 // commit writes the marker, then the act, and hands over the delivery. It holds a slot, which the delivery or,
 // without one, commit itself gives back.
 func (db *DB) commit(ctx context.Context, a act) ([]string, error) {
-	marker, err := db.mark(ctx, a)
+	marker, err := db.journal.mark(ctx, a.marker())
 	if err != nil {
 		db.leave()
 		return nil, fmt.Errorf("commit %s %s: %w", a.table, a.partition, err)
@@ -128,44 +129,13 @@ func (db *DB) commit(ctx context.Context, a act) ([]string, error) {
 	etags, err := db.Table(a.table).Apply(ctx, a.ops...)
 	switch {
 	case err == nil:
-		db.deliver.add(delivery{act: a, marker: db.renew(ctx, a, marker)})
+		db.deliver.add(delivery{act: a, marker: db.journal.renew(ctx, a.marker(), marker)})
 	case definite(err):
 		db.deliver.add(delivery{act: a, marker: marker, doubtful: true})
 	default:
 		db.leave()
 	}
 	return etags, err
-}
-
-// mark makes a marker durable that is young enough: the sweep takes an old marker without an outbox row for
-// the trace of a dead writer.
-func (db *DB) mark(ctx context.Context, a act) (marker, error) {
-	for range markerTries {
-		m, err := db.journal.mark(ctx, a)
-		if err != nil {
-			return marker{}, err
-		}
-		if db.deps.Now().Sub(m.at) <= markerLife {
-			return m, nil
-		}
-		db.clean.add(m.position)
-	}
-	return marker{}, fault.New(fault.Unavailable, "StorageBusy", "", "The store is busy. Try again.")
-}
-
-// renew replaces a marker that has grown so old under the act, as when the clock is moved, that a sweep may have
-// removed it. Without a new one the dispatcher is the only one who knows of the messages.
-func (db *DB) renew(ctx context.Context, a act, old marker) marker {
-	if db.deps.Now().Sub(old.at) <= orphanAge {
-		return old
-	}
-	db.clean.add(old.position)
-	m, err := db.journal.mark(ctx, a)
-	if err != nil {
-		db.deps.Log.Warn("an act has lost its marker", "act", a.id, "table", a.table, "error", err)
-		return old
-	}
-	return m
 }
 
 // definite reports whether a failed transaction has certainly not happened.

@@ -42,7 +42,7 @@ func (db *DB) deliverActs(batch []delivery) {
 			db.deps.Log.Warn("messages stay for the sweep", "act", sure[i].act.id, "table", sure[i].act.table, "error", err)
 			continue
 		}
-		db.clean.add(sure[i].marker.position)
+		db.done(sure[i].marker)
 	}
 }
 
@@ -63,7 +63,7 @@ func (db *DB) settleDoubts(ctx context.Context, batch []delivery) []delivery {
 		_, err := db.Table(at.table).Get(ctx, at.partition, at.key)
 		happened[i] = err == nil
 		if fault.Is(err, fault.NotFound) {
-			db.clean.add(d.marker.position)
+			db.done(d.marker)
 		}
 		return nil
 	})

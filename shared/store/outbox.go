@@ -32,9 +32,11 @@ func newAct(tableName string, ops []table.Op, id string, msgs []message.Message)
 	return a
 }
 
-func (a act) outboxRow() position {
-	return position{a.table, a.partition, outboxPrefix + table.Join(a.id)}
+func (a act) marker() markerData {
+	return markerData{Act: a.id, Table: a.table, Partition: a.partition}
 }
+
+func (a act) outboxRow() position { return a.marker().outboxRow() }
 
 // remove removes rows, those of one partition together. A row that is gone already is fine.
 func (db *DB) remove(ctx context.Context, rows []position) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"stoa/shared/fault"
 	"stoa/shared/message"
 	"stoa/shared/store/table"
@@ -31,10 +33,22 @@ var markRow = table.Row{Partition: "mark|catchup", Key: "mark"}
 
 // Subscriptions keeps subscriptions, their operations, landing tokens and trial claims: subscription.Store. Safe
 // for concurrent use.
-type Subscriptions struct{ db *DB }
+type Subscriptions struct {
+	db     *DB
+	claims *lru.Cache[string, subscription.TrialClaim] // those that stand, by partition
+}
+
+// A claim is some 300 bytes.
+const claimsRemembered = 10_000
 
 // NewSubscriptions makes the repository.
-func NewSubscriptions(db *DB) *Subscriptions { return &Subscriptions{db: db} }
+func NewSubscriptions(db *DB) *Subscriptions {
+	claims, err := lru.New[string, subscription.TrialClaim](claimsRemembered)
+	if err != nil {
+		panic(err) // of a size that is not positive
+	}
+	return &Subscriptions{db: db, claims: claims}
+}
 
 func operationKey(id string) string { return operationPrefix + table.Join(id) }
 
@@ -223,21 +237,29 @@ func (s *Subscriptions) Scan(ctx context.Context, after string, limit int) ([]su
 	return subs, ops, page.Next, errors.Join(errs...)
 }
 
-// ClaimTrial inserts the claim unless the tenant has one for the offer, and returns the one that stands.
+// ClaimTrial inserts the claim unless the tenant has one for the offer, and returns the one that stands. That one
+// never changes, so it is remembered.
 func (s *Subscriptions) ClaimTrial(ctx context.Context, c subscription.TrialClaim) (subscription.TrialClaim, error) {
 	row := table.Row{Partition: table.Join("trial", c.TenantID, c.PublisherID, c.OfferID), Key: claimKey, Data: encode(c)}
-	_, err := s.db.Table(subscriptionsTable).Apply(ctx, table.Op{Action: table.Insert, Row: row})
-	if err == nil {
-		return c, nil
+	if stands, ok := s.claims.Get(row.Partition); ok {
+		return stands, nil
 	}
-	if !fault.Is(err, fault.Conflict) {
+	_, err := s.db.Table(subscriptionsTable).Apply(ctx, table.Op{Action: table.Insert, Row: row})
+	if err != nil && !fault.Is(err, fault.Conflict) {
 		return c, fmt.Errorf("claim a trial: %w", err)
 	}
-	if row, err = s.db.Table(subscriptionsTable).Get(ctx, row.Partition, row.Key); err != nil {
-		return c, fmt.Errorf("read a trial claim: %w", err)
+	stands := c
+	if err != nil {
+		if row, err = s.db.Table(subscriptionsTable).Get(ctx, row.Partition, row.Key); err != nil {
+			return c, fmt.Errorf("read a trial claim: %w", err)
+		}
+		stands = subscription.TrialClaim{}
+		if err := decode(row, &stands); err != nil {
+			return c, err
+		}
 	}
-	var stands subscription.TrialClaim
-	return stands, decode(row, &stands)
+	s.claims.Add(row.Partition, stands)
+	return stands, nil
 }
 
 // AddToken keeps a landing token by its hash.

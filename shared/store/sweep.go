@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"stoa/shared/store/table"
@@ -12,7 +13,8 @@ import (
 const (
 	sweepAge  = 30 * time.Second // a younger marker's act is still in good hands
 	orphanAge = 5 * time.Minute  // an older marker without an outbox row belongs to no writer any more
-	sweepMost = 20               // pages of markers of one sweep
+	sweepMost = 20               // pages of one sweep
+	sweepPage = 100              // rows of markers of a page
 )
 
 // Sweep delivers what a process that died has left: the messages of acts whose markers are older than 30 s. It
@@ -22,7 +24,7 @@ func (db *DB) Sweep(ctx context.Context) (int, error) {
 	now := db.deps.Now()
 	query := table.Query{
 		Partition: markerPrefix, PartitionEnd: table.PrefixEnd(markerPrefix),
-		Until: markerKey(now.Add(-sweepAge)),
+		Until: markerKey(now.Add(-sweepAge)), Limit: sweepPage,
 	}
 	var delivered int
 	var errs []error
@@ -45,86 +47,102 @@ func (db *DB) Sweep(ctx context.Context) (int, error) {
 	return delivered, nil
 }
 
+// place is a partition that may hold outbox rows.
+type place struct{ table, partition string }
+
 // sweepMarkers delivers what stands in the partitions of the markers.
-func (db *DB) sweepMarkers(ctx context.Context, now time.Time, markers []table.Row) (int, error) {
+func (db *DB) sweepMarkers(ctx context.Context, now time.Time, rows []table.Row) (int, error) {
+	sheets, err := decodeSheets[markerData](rows)
+	errs := []error{err}
 	type found struct {
 		rows []outboxRow
 		err  error
 	}
-	places := map[markerData]*found{}
-	var order []markerData
-	for _, row := range markers {
-		var at markerData
-		if err := decode(row, &at); err != nil {
-			return 0, err
-		}
-		if places[at] == nil {
-			places[at] = &found{}
-			order = append(order, at)
+	places := map[place]*found{}
+	var order []place
+	for _, s := range sheets {
+		for _, m := range s.markers {
+			at := place{m.Table, m.Partition}
+			if places[at] == nil {
+				places[at] = &found{}
+				order = append(order, at)
+			}
 		}
 	}
-	_ = parallel(order, func(at markerData) error {
+	_ = parallel(order, func(at place) error {
 		places[at].rows, places[at].err = db.outboxRows(ctx, at)
 		return nil
 	})
-	var rows []outboxRow
-	var errs []error
-	open := map[markerData]bool{} // places where a message stays behind
+	var left []outboxRow
+	open := map[place]bool{} // where a message stays behind
 	for _, at := range order {
-		rows = append(rows, places[at].rows...)
+		left = append(left, places[at].rows...)
 		errs = append(errs, places[at].err)
 		open[at] = places[at].err != nil
 	}
 	delivered := 0
 	sent := map[position]bool{}
-	for i, err := range db.sendRows(ctx, rows) {
-		sent[rows[i].at] = err == nil
+	for i, err := range db.sendRows(ctx, left) {
+		at := left[i].at
+		sent[at] = err == nil
 		if err != nil {
 			errs = append(errs, err)
-			open[markerData{rows[i].at.table, rows[i].at.partition}] = true
+			open[place{at.table, at.partition}] = true
 			continue
 		}
 		delivered++
 	}
-	gone, err := finished(now, markers, sent, open)
-	return delivered, errors.Join(append(errs, err, db.remove(ctx, gone))...)
+	// A marker has done its duty when the act's messages were sent just now, or when there is no outbox row and
+	// it is so old that none will appear: a slow writer may still commit under a younger one.
+	var gone []position
+	for _, s := range sheets {
+		orphaned := now.Sub(s.written) > orphanAge
+		if !slices.ContainsFunc(s.markers, func(m markerData) bool {
+			return !sent[m.outboxRow()] && (open[place{m.Table, m.Partition}] || !orphaned)
+		}) {
+			gone = append(gone, s.at)
+		}
+	}
+	return delivered, errors.Join(append(errs, db.remove(ctx, gone))...)
 }
 
-// finished tells which markers have done their duty: the act's messages were sent just now, or there is no
-// outbox row and the marker is so old that none will appear: a slow writer may still commit under a younger one.
-func finished(now time.Time, markers []table.Row, sent map[position]bool, open map[markerData]bool) ([]position, error) {
-	var gone []position
+// writtenSheet is a row of markers as a sweep reads it.
+type writtenSheet[T any] struct {
+	at      position
+	written time.Time
+	markers []T
+}
+
+// decodeSheets reads rows of markers. One that cannot be read does not stop the others.
+func decodeSheets[T any](rows []table.Row) ([]writtenSheet[T], error) {
+	var sheets []writtenSheet[T]
 	var errs []error
-	for _, row := range markers {
-		var at markerData
-		if err := decode(row, &at); err != nil {
-			errs = append(errs, err)
-			continue
+	for _, row := range rows {
+		s := writtenSheet[T]{at: position{agendaTable, row.Partition, row.Key}}
+		var err error
+		if s.written, err = writtenAt(row.Key); err == nil {
+			err = decode(row, &s.markers)
 		}
-		written, id, err := markerParts(row.Key)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		done := sent[position{at.Table, at.Partition, outboxPrefix + id}]
-		if done || !open[at] && now.Sub(written) > orphanAge {
-			gone = append(gone, position{agendaTable, row.Partition, row.Key})
-		}
+		sheets = append(sheets, s)
 	}
-	return gone, errors.Join(errs...)
+	return sheets, errors.Join(errs...)
 }
 
 // outboxRows reads the outbox of one partition.
-func (db *DB) outboxRows(ctx context.Context, at markerData) ([]outboxRow, error) {
-	query := table.Query{Partition: at.Partition, From: outboxPrefix, Until: table.PrefixEnd(outboxPrefix)}
+func (db *DB) outboxRows(ctx context.Context, at place) ([]outboxRow, error) {
+	query := table.Query{Partition: at.partition, From: outboxPrefix, Until: table.PrefixEnd(outboxPrefix)}
 	var rows []outboxRow
 	for {
-		page, err := db.Table(at.Table).Query(ctx, query)
+		page, err := db.Table(at.table).Query(ctx, query)
 		if err != nil {
 			return rows, err
 		}
 		for _, row := range page.Rows {
-			r := outboxRow{at: position{at.Table, row.Partition, row.Key}}
+			r := outboxRow{at: position{at.table, row.Partition, row.Key}}
 			if err := decode(row, &r.msgs); err != nil {
 				return rows, err
 			}

@@ -104,9 +104,10 @@ func TestSweepGoesOnPastAFailure(t *testing.T) {
 	w.flush(t, w.db)
 	w.outbox.Fail(nil)
 	w.advance(time.Minute)
-	broken := table.Row{Partition: "outbox|3", Key: fmt.Sprintf("%020d|x", start.UnixNano()), Data: []byte(`{"table":"subscriptions","partition":"sub9"}`)}
+	broken := table.Row{Partition: "outbox|3", Key: fmt.Sprintf("%020d|x", start.UnixNano()), Data: []byte(`[{"act":"x","table":"subscriptions","partition":"sub9"}]`)}
+	unread := table.Row{Partition: "outbox|3", Key: fmt.Sprintf("%020d|y", start.UnixNano()), Data: []byte(`"no markers"`)}
 	bad := table.Row{Partition: "sub9", Key: "outbox|x", Data: []byte(`"no messages"`)}
-	_, err := w.tables.Table("agenda").Apply(t.Context(), table.Op{Action: table.Insert, Row: broken})
+	_, err := w.tables.Table("agenda").Apply(t.Context(), table.Op{Action: table.Insert, Row: broken}, table.Op{Action: table.Insert, Row: unread})
 	require.NoError(t, err)
 	_, err = w.tables.Table("subscriptions").Apply(t.Context(), table.Op{Action: table.Insert, Row: bad})
 	require.NoError(t, err)
@@ -114,7 +115,7 @@ func TestSweepGoesOnPastAFailure(t *testing.T) {
 	require.Error(t, err)
 	require.Equal(t, 5, n)
 	require.Len(t, w.outbox.Messages(message.Webhooks), 5)
-	require.Equal(t, 1, w.left(t, "agenda"))
+	require.Equal(t, 2, w.left(t, "agenda"))
 }
 
 // scenario is a few acts and a send, one after the other, with messages for now and for later.

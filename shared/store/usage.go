@@ -19,22 +19,23 @@ import (
 // back; such a row is written before the first usage it leads to.
 //
 // A request that reports for 25 resources would need 25 outbox rows. Instead it writes one intent into the agenda
-// first: the usages it is about to add. After the inserts one message per resource goes out and the intent goes
+// first, as the marker of its act: the usages it is about to add. After the inserts one message per resource goes out and the intent goes
 // away; when the process dies in between, SweepUsage looks which of the usages are there and sends for those.
 const (
 	usageTable    = "usage"
 	usagePrefix   = "u|" // apart from other rows of a partition
 	intentPrefix  = "usage|"
-	intentShards  = 8
-	usageWidth    = 8 // resources written at the same time
-	usageTries    = 8 // times a transaction loses rows to earlier usage
+	intentsOfRow  = 16 // each up to 25 usages, some 4 kB
+	usageWidth    = 8  // resources written at the same time
+	usageTries    = 8  // times a transaction loses rows to earlier usage
 	maxCallerList = 100_000
 )
 
 // Usage keeps accepted usage: metering.Store. Safe for concurrent use.
 type Usage struct {
-	db   *DB
-	send *batcher[usageIntent]
+	db      *DB
+	journal *journal[intentData]
+	send    *batcher[usageIntent]
 
 	mu    sync.Mutex
 	known map[string]bool // list rows that are certainly there
@@ -42,7 +43,7 @@ type Usage struct {
 
 // NewUsage makes the repository.
 func NewUsage(db *DB) *Usage {
-	u := &Usage{db: db, known: map[string]bool{}}
+	u := &Usage{db: db, journal: newJournal[intentData](db, intentPrefix, intentsOfRow), known: map[string]bool{}}
 	u.send = newBatcher(table.MaxOps, 2, u.deliver)
 	return u
 }
@@ -51,11 +52,15 @@ var _ metering.Store = (*Usage)(nil)
 
 // usageIntent is what a request is about to add, and afterwards what it has added.
 type usageIntent struct {
-	at     position
-	shown  time.Time // when it was written
-	id     string
-	usages []intended
-	cause  string // correlation id
+	intentData
+	marker marker
+}
+
+// intentData is the document of an intent.
+type intentData struct {
+	ID          string     `json:"id"`
+	Correlation string     `json:"correlationId,omitempty"`
+	Usages      []intended `json:"usages"`
 }
 
 // intended is one usage of an intent.
@@ -64,12 +69,6 @@ type intended struct {
 	Dimension string `json:"dimension"`
 	Hour      string `json:"hour"`
 	EventID   string `json:"eventId"`
-}
-
-type intentRow struct {
-	ID          string     `json:"id"`
-	Correlation string     `json:"correlationId,omitempty"`
-	Usages      []intended `json:"usages"`
 }
 
 // usageMessage tells the ledger what was accepted for one resource.
@@ -123,36 +122,16 @@ func (s *Usage) prepare(ctx context.Context, usages []metering.Usage) (usageInte
 	if err := s.db.admit(ctx); err != nil {
 		return usageIntent{}, err
 	}
-	intent := usageIntent{id: s.db.deps.NewID(), cause: message.Correlation(ctx)}
+	intent := usageIntent{intentData: intentData{ID: s.db.deps.NewID(), Correlation: message.Correlation(ctx)}}
 	for _, u := range usages {
-		intent.usages = append(intent.usages, intended{u.ResourceID, u.Dimension, u.Hour(), u.EventID})
+		intent.Usages = append(intent.Usages, intended{u.ResourceID, u.Dimension, u.Hour(), u.EventID})
 	}
-	for range markerTries {
-		if err := s.write(ctx, &intent); err != nil {
-			s.db.leave()
-			return usageIntent{}, err
-		}
-		if s.db.deps.Now().Sub(intent.shown) <= markerLife {
-			return intent, nil
-		}
-		s.db.clean.add(intent.at)
+	var err error
+	if intent.marker, err = s.journal.mark(ctx, intent.intentData); err != nil {
+		s.db.leave()
+		return usageIntent{}, fmt.Errorf("write intent: %w", err)
 	}
-	s.db.leave()
-	return usageIntent{}, fault.New(fault.Unavailable, "StorageBusy", "", "The store is busy. Try again.")
-}
-
-// write makes the intent durable, at the present time.
-func (s *Usage) write(ctx context.Context, intent *usageIntent) error {
-	intent.shown = s.db.deps.Now()
-	partition := fmt.Sprintf("%s%d", intentPrefix, shardOf(intent.id, intentShards))
-	intent.at = position{agendaTable, partition, markerKey(intent.shown) + "|" + table.Join(intent.id)}
-	_, err := s.db.Table(agendaTable).Apply(ctx, table.Op{Action: table.Insert, Row: table.Row{
-		Partition: partition, Key: intent.at.key, Data: encode(intentRow{intent.id, intent.cause, intent.usages}),
-	}})
-	if err != nil {
-		return fmt.Errorf("write intent: %w", err)
-	}
-	return nil
+	return intent, nil
 }
 
 func byResource(usages []metering.Usage) [][]int {
@@ -242,21 +221,17 @@ func (s *Usage) settle(ctx context.Context, intent usageIntent, outcomes []meter
 	var added []intended
 	for i, o := range outcomes {
 		if o.Err != nil {
-			s.db.deps.Log.Warn("usage is in doubt and left to the sweep", "request", intent.id, "error", o.Err)
+			s.db.deps.Log.Warn("usage is in doubt and left to the sweep", "request", intent.ID, "error", o.Err)
 			s.db.leave()
 			return
 		}
 		if o.Added {
-			added = append(added, intent.usages[i])
+			added = append(added, intent.Usages[i])
 		}
 	}
-	intent.usages = added
-	if len(added) > 0 && s.db.deps.Now().Sub(intent.shown) > orphanAge {
-		// The clock was moved under the request: a sweep may have taken the intent for an orphan.
-		s.db.clean.add(intent.at)
-		if err := s.write(ctx, &intent); err != nil {
-			s.db.deps.Log.Warn("usage has lost its intent", "request", intent.id, "error", err)
-		}
+	intent.Usages = added
+	if len(added) > 0 {
+		intent.marker = s.journal.renew(ctx, intent.intentData, intent.marker)
 	}
 	s.send.add(intent)
 }
@@ -266,7 +241,7 @@ func (s *Usage) settle(ctx context.Context, intent usageIntent, outcomes []meter
 func (i usageIntent) messages() []message.Message {
 	events := map[string][]usageEvent{}
 	var order []string
-	for _, u := range i.usages {
+	for _, u := range i.Usages {
 		if events[u.Resource] == nil {
 			order = append(order, u.Resource)
 		}
@@ -274,8 +249,8 @@ func (i usageIntent) messages() []message.Message {
 	}
 	msgs := make([]message.Message, len(order))
 	for n, resource := range order {
-		msgs[n] = message.New("usage:"+i.id+":"+resource, message.LedgerEvents,
-			usageMessage{Kind: "usage", ResourceID: resource, Events: events[resource]}).Caused(i.cause)
+		msgs[n] = message.New("usage:"+i.ID+":"+resource, message.LedgerEvents,
+			usageMessage{Kind: "usage", ResourceID: resource, Events: events[resource]}).Caused(i.Correlation)
 	}
 	return msgs
 }
@@ -298,7 +273,7 @@ func (s *Usage) deliver(batch []usageIntent) {
 		return
 	}
 	for _, intent := range batch {
-		s.db.clean.add(intent.at)
+		s.db.done(intent.marker)
 	}
 }
 
@@ -316,6 +291,7 @@ func (s *Usage) SweepUsage(ctx context.Context) (int, error) {
 	now := s.db.deps.Now()
 	query := table.Query{
 		Partition: intentPrefix, PartitionEnd: table.PrefixEnd(intentPrefix), Until: markerKey(now.Add(-sweepAge)),
+		Limit: sweepPage,
 	}
 	done := 0
 	var errs []error
@@ -324,19 +300,12 @@ func (s *Usage) SweepUsage(ctx context.Context) (int, error) {
 		if err != nil {
 			return done, fmt.Errorf("sweep usage: %w", errors.Join(append(errs, err)...))
 		}
-		finished := make([]bool, len(page.Rows))
-		indexes := make([]int, len(page.Rows))
-		for i := range indexes {
-			indexes[i] = i
-		}
-		errs = append(errs, parallel(indexes, func(i int) (err error) {
-			finished[i], err = s.sweepIntent(ctx, now, page.Rows[i])
-			return err
-		}))
-		for _, f := range finished {
-			if f {
-				done++
-			}
+		sheets, err := decodeSheets[intentData](page.Rows)
+		errs = append(errs, err)
+		for _, sheet := range sheets {
+			n, err := s.sweepIntents(ctx, now, sheet)
+			done += n
+			errs = append(errs, err)
 		}
 		if page.Next == "" {
 			break
@@ -349,32 +318,47 @@ func (s *Usage) SweepUsage(ctx context.Context) (int, error) {
 	return done, nil
 }
 
-// sweepIntent sends for those usages of an intent that are there. The intent goes when all are there, or when it
-// is so old that no writer is at work on it any more.
-func (s *Usage) sweepIntent(ctx context.Context, now time.Time, row table.Row) (bool, error) {
-	var data intentRow
-	if err := decode(row, &data); err != nil {
-		return false, err
+// sweepIntents sends for those usages of intents that are there, and tells of how many intents that was all. The
+// row goes when they all are finished, or when it is so old that no writer is at work on them any more.
+func (s *Usage) sweepIntents(ctx context.Context, now time.Time, sheet writtenSheet[intentData]) (int, error) {
+	complete := make([]bool, len(sheet.markers))
+	indexes := make([]int, len(sheet.markers))
+	for i := range indexes {
+		indexes[i] = i
 	}
-	written, _, err := markerParts(row.Key)
-	if err != nil {
-		return false, err
+	if err := parallel(indexes, func(i int) (err error) {
+		complete[i], err = s.sweepIntent(ctx, sheet.markers[i])
+		return err
+	}); err != nil {
+		return 0, err
 	}
-	intent := usageIntent{at: position{agendaTable, row.Partition, row.Key}, id: data.ID, cause: data.Correlation}
-	for _, u := range data.Usages {
-		there, err := s.usage(ctx, u.Resource, u.Dimension, u.Hour)
+	done := 0
+	orphaned := now.Sub(sheet.written) > orphanAge
+	for _, c := range complete {
+		if c || orphaned {
+			done++
+		}
+	}
+	if done < len(complete) {
+		return done, nil
+	}
+	return done, s.db.remove(ctx, []position{sheet.at})
+}
+
+// sweepIntent sends for those usages of an intent that are there and reports whether that was all of them.
+func (s *Usage) sweepIntent(ctx context.Context, intent intentData) (bool, error) {
+	there := usageIntent{intentData: intentData{ID: intent.ID, Correlation: intent.Correlation}}
+	for _, u := range intent.Usages {
+		stands, err := s.usage(ctx, u.Resource, u.Dimension, u.Hour)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return false, err
 		}
-		if err == nil && there.EventID == u.EventID {
-			intent.usages = append(intent.usages, u)
+		if err == nil && stands.EventID == u.EventID {
+			there.Usages = append(there.Usages, u)
 		}
 	}
-	for queue, err := range s.db.sendAll(ctx, intent.messages()) {
+	for queue, err := range s.db.sendAll(ctx, there.messages()) {
 		return false, fmt.Errorf("send to %s: %w", queue, err)
 	}
-	if len(intent.usages) < len(data.Usages) && now.Sub(written) <= orphanAge {
-		return false, nil
-	}
-	return true, s.db.remove(ctx, []position{intent.at})
+	return len(there.Usages) == len(intent.Usages), nil
 }

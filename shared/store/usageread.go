@@ -26,24 +26,19 @@ func callerPartition(o metering.Owner) string {
 
 // list names the resources for reading back. A row that was seen once is not written again.
 func (s *Usage) list(ctx context.Context, usages []metering.Usage) error {
-	var missing []table.Row
+	ops := map[string][]table.Op{} // by partition
 	seen := map[string]bool{}
 	s.mu.Lock()
 	for _, u := range usages {
-		row := table.Row{
-			Partition: callerPartition(u.Owner), Key: usagePrefix + table.Join(u.ResourceID, u.Dimension),
-			Data: encode(callerRow{u.ResourceID, u.Dimension}),
-		}
-		if at := row.Partition + "/" + row.Key; !s.known[at] && !seen[at] {
+		partition, key := callerPartition(u.Owner), usagePrefix+table.Join(u.ResourceID, u.Dimension)
+		if at := partition + "/" + key; !s.known[at] && !seen[at] {
 			seen[at] = true
-			missing = append(missing, row)
+			ops[partition] = append(ops[partition], table.Op{Action: table.Insert, Row: table.Row{
+				Partition: partition, Key: key, Data: encode(callerRow{u.ResourceID, u.Dimension}),
+			}})
 		}
 	}
 	s.mu.Unlock()
-	ops := map[string][]table.Op{}
-	for _, row := range missing {
-		ops[row.Partition] = append(ops[row.Partition], table.Op{Action: table.Insert, Row: row})
-	}
 	for _, group := range ops {
 		if err := (chunk{s.db.Table(usageTable), group}).apply(ctx, fault.Conflict); err != nil {
 			return fmt.Errorf("list resources: %w", err)
