@@ -140,7 +140,7 @@ func (w *wiring) mountSubscriptions() error {
 // mountMoney mounts metering, billing and payouts.
 func (w *wiring) mountMoney() error {
 	w.usage = store.NewUsage(w.db)
-	resources := metering.SaaS{Subscriptions: w.subscriptions, Offers: w.offers}
+	resources := metering.NewSaaS(w.subscriptions, w.offers, w.now)
 	meters, err := metering.New(metering.Deps{Resources: resources, Store: w.usage, Now: w.now, NewID: uuid.NewString})
 	if err != nil {
 		return err

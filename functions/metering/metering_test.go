@@ -6,8 +6,10 @@ import (
 	_ "embed"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +61,10 @@ func (nobody) Allow(context.Context, account.Caller, string, account.Permission)
 func (nobody) Operator(account.Caller) bool { return false }
 
 type resources struct{}
+
+func (r resources) Find(ctx context.Context, wanted map[string]time.Time) map[string]metering.Found {
+	return metering.FindEach(ctx, slices.Collect(maps.Keys(wanted)), r.Resource)
+}
 
 func (resources) Resource(_ context.Context, ref string) (metering.Resource, error) {
 	switch ref {

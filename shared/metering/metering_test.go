@@ -3,6 +3,8 @@ package metering_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,6 +41,10 @@ var reporter = account.Caller{Kind: account.App, TenantID: "t1", AppID: "a1"}
 
 // world is the resources of the tests.
 type world map[string]metering.Resource
+
+func (w world) Find(ctx context.Context, wanted map[string]time.Time) map[string]metering.Found {
+	return metering.FindEach(ctx, slices.Collect(maps.Keys(wanted)), w.Resource)
+}
 
 func (w world) Resource(_ context.Context, ref string) (metering.Resource, error) {
 	if ref == broken {

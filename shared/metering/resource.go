@@ -1,8 +1,6 @@
 package metering
 
 import (
-	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -41,44 +39,6 @@ type Resource struct {
 	Owner       Owner
 	Dimensions  []offer.Dimension
 	Meters      map[string][]offer.Meter // by plan
-}
-
-// Subscriptions reads subscriptions. NotFound.
-type Subscriptions interface {
-	Subscription(ctx context.Context, id string) (subscription.Subscription, error)
-}
-
-// SaaS finds the resources that are SaaS subscriptions. Its result is as fresh as what it reads, so that a change
-// of status counts at once (MTR-41).
-type SaaS struct {
-	Subscriptions Subscriptions
-	Offers        offer.Reader
-}
-
-// Resource reads one resource by its lower-cased id. NotFound.
-func (s SaaS) Resource(ctx context.Context, ref string) (Resource, error) {
-	if !guid.MatchString(ref) {
-		return Resource{}, fault.New(fault.NotFound, "NotFound", memberResource, "there is no such resource")
-	}
-	sub, err := s.Subscriptions.Subscription(ctx, ref)
-	if err != nil {
-		return Resource{}, fmt.Errorf("metered resource %s: %w", ref, err)
-	}
-	version, err := s.version(ctx, sub)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return Resource{}, fmt.Errorf("offer of resource %s: %w", ref, err)
-	}
-	// An offer that nobody can see any more has no meters and nobody to report for it.
-	return ResourceOf(sub, version), nil
-}
-
-func (s SaaS) version(ctx context.Context, sub subscription.Subscription) (offer.Version, error) {
-	if sub.Preview {
-		if v, err := s.Offers.InPreview(ctx, sub.PublisherID, sub.OfferID); err == nil {
-			return v, nil
-		}
-	}
-	return s.Offers.Live(ctx, sub.PublisherID, sub.OfferID)
 }
 
 // ResourceOf is the metered side of a subscription.

@@ -18,6 +18,39 @@ type Resources interface {
 	Resource(ctx context.Context, ref string) (Resource, error)
 }
 
+// Finder finds all that a request reports for.
+type Finder interface {
+	// Find finds resources as they are now. Each comes with the latest time that usage is reported for; what
+	// became of the resource after that time, but for its present status, does not matter.
+	Find(ctx context.Context, wanted map[string]time.Time) map[string]Found
+}
+
+// Found is a resource, or why there is none: NotFound, or what kept it from being read.
+type Found struct {
+	Resource Resource
+	Err      error
+}
+
+// FindEach reads resources one by one, several at the same time.
+func FindEach(ctx context.Context, refs []string, read func(context.Context, string) (Resource, error)) map[string]Found {
+	results := make([]Found, len(refs))
+	var group sync.WaitGroup
+	turns := make(chan struct{}, width)
+	for i, ref := range refs {
+		turns <- struct{}{}
+		group.Go(func() {
+			results[i].Resource, results[i].Err = read(ctx, ref)
+			<-turns
+		})
+	}
+	group.Wait()
+	all := make(map[string]Found, len(refs))
+	for i, ref := range refs {
+		all[ref] = results[i]
+	}
+	return all
+}
+
 // Outcome is what became of one usage that was to be added.
 type Outcome struct {
 	Added    bool
@@ -37,7 +70,7 @@ type Store interface {
 
 // Deps are what the service needs; all are required.
 type Deps struct {
-	Resources Resources
+	Resources Finder
 	Store     Store
 	Now       func() time.Time
 	NewID     func() string // GUIDs
@@ -67,7 +100,7 @@ func (s *Service) Accept(ctx context.Context, caller account.Caller, events []Ev
 	now := s.deps.Now().UTC()
 	results := make([]Result, len(events))
 	wellFormed := make([]*parsed, len(events))
-	var refs []string
+	wanted := map[string]time.Time{}
 	for i, e := range events {
 		p, found := parse(e)
 		if len(found) > 0 {
@@ -75,9 +108,11 @@ func (s *Service) Accept(ctx context.Context, caller account.Caller, events []Ev
 			continue
 		}
 		wellFormed[i] = &p
-		refs = append(refs, p.ref)
+		if latest, ok := wanted[p.ref]; !ok || p.effective.After(latest) {
+			wanted[p.ref] = p.effective
+		}
 	}
-	resources := s.read(ctx, refs)
+	resources := s.deps.Resources.Find(ctx, wanted)
 	batch := batch{first: map[key]int{}, results: results}
 	for i, p := range wellFormed {
 		if p == nil {
@@ -85,7 +120,7 @@ func (s *Service) Accept(ctx context.Context, caller account.Caller, events []Ev
 		}
 		at := resources[p.ref]
 		if results[i] = check(at, caller, p, now); results[i].Status == Accepted {
-			batch.add(i, s.usage(ctx, caller, at.resource, p, now))
+			batch.add(i, s.usage(ctx, caller, at.Resource, p, now))
 		}
 	}
 	if len(batch.usages) > 0 {
@@ -145,48 +180,15 @@ func resultOf(o Outcome, u Usage) Result {
 	return Result{Status: Duplicate, Existing: o.Existing}
 }
 
-// found is a resource that was looked for.
-type found struct {
-	resource Resource
-	err      error
-}
-
-// read finds the resources, each once, some at the same time.
-func (s *Service) read(ctx context.Context, refs []string) map[string]found {
-	all := map[string]found{}
-	var distinct []string
-	for _, ref := range refs {
-		if _, ok := all[ref]; !ok {
-			all[ref] = found{}
-			distinct = append(distinct, ref)
-		}
-	}
-	results := make([]found, len(distinct))
-	var group sync.WaitGroup
-	turns := make(chan struct{}, width)
-	for i, ref := range distinct {
-		turns <- struct{}{}
-		group.Go(func() {
-			results[i].resource, results[i].err = s.deps.Resources.Resource(ctx, ref)
-			<-turns
-		})
-	}
-	group.Wait()
-	for i, ref := range distinct {
-		all[ref] = results[i]
-	}
-	return all
-}
-
 // check takes a well-formed event through the checks 2 to 7 of 4.6. The first that fails decides.
-func check(at found, caller account.Caller, p *parsed, now time.Time) Result {
+func check(at Found, caller account.Caller, p *parsed, now time.Time) Result {
 	switch {
-	case fault.Is(at.err, fault.NotFound):
+	case fault.Is(at.Err, fault.NotFound):
 		return refused(ResourceNotFound)
-	case at.err != nil:
-		return Result{Status: Failed, Err: at.err}
+	case at.Err != nil:
+		return Result{Status: Failed, Err: at.Err}
 	}
-	r := at.resource
+	r := at.Resource
 	if p.ResourceID != "" && p.ResourceURI != "" && !guid.MatchString(p.ResourceURI) && !sameURI(r.URI, p.ResourceURI) { // MTR-35
 		return Result{Status: BadArgument, Details: []fault.Detail{{
 			Code: string(BadArgument), Target: targetURI, Message: "The resourceId and the resourceUri must name the same resource.",

@@ -128,6 +128,11 @@ func (s *Subscriptions) Operation(ctx context.Context, subscriptionID, id string
 // Save replaces what was read, with its operations and messages, in one transaction. StaleETag when someone
 // saved in between.
 func (s *Subscriptions) Save(ctx context.Context, c subscription.Change) error {
+	if lapses(c.Subscription) {
+		if err := s.lapse(ctx, c.Subscription); err != nil {
+			return err
+		}
+	}
 	partition := table.Join(c.Subscription.ID)
 	ops := []table.Op{{Action: table.Replace, Row: s.row(c.Subscription)}}
 	for _, o := range c.Operations {
@@ -139,6 +144,9 @@ func (s *Subscriptions) Save(ctx context.Context, c subscription.Change) error {
 	}
 	if _, err := s.db.Commit(ctx, subscriptionsTable, ops, c.Messages...); err != nil {
 		return fmt.Errorf("save subscription %s: %w", c.Subscription.ID, err)
+	}
+	if lapses(c.Subscription) {
+		s.forgetLapses(ctx, c.Subscription.PublisherID)
 	}
 	return nil
 }
