@@ -31,7 +31,7 @@ type Subscriptions interface {
 // since are few and stand in one list per publisher, which is read for each batch.
 type SaaS struct {
 	subscriptions Subscriptions
-	offers        offer.Reader
+	offers        *offer.Catalogue
 	now           func() time.Time
 	remembered    *lru.Cache[string, remembered]
 }
@@ -53,7 +53,7 @@ func NewSaaS(subscriptions Subscriptions, offers offer.Reader, now func() time.T
 	if err != nil {
 		panic(err) // of a size that is not positive
 	}
-	return &SaaS{subscriptions: subscriptions, offers: offers, now: now, remembered: cache}
+	return &SaaS{subscriptions: subscriptions, offers: offer.NewCatalogue(offers, now), now: now, remembered: cache}
 }
 
 // Find implements Finder.
@@ -122,19 +122,10 @@ func (s *SaaS) Resource(ctx context.Context, ref string) (Resource, error) {
 
 // resource gives the subscription the meters of its offer.
 func (s *SaaS) resource(ctx context.Context, sub subscription.Subscription) (Resource, error) {
-	version, err := s.version(ctx, sub)
+	version, err := s.offers.Sold(ctx, sub.PublisherID, sub.OfferID, sub.Preview)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return Resource{}, fmt.Errorf("offer of resource %s: %w", sub.ID, err)
 	}
 	// An offer that nobody can see any more has no meters and nobody to report for it.
 	return ResourceOf(sub, version), nil
-}
-
-func (s *SaaS) version(ctx context.Context, sub subscription.Subscription) (offer.Version, error) {
-	if sub.Preview {
-		if v, err := s.offers.InPreview(ctx, sub.PublisherID, sub.OfferID); err == nil {
-			return v, nil
-		}
-	}
-	return s.offers.Live(ctx, sub.PublisherID, sub.OfferID)
 }

@@ -59,7 +59,7 @@ func (d *decision) mayActivate(in Activation) error {
 // trial reports whether the subscription starts with a free trial. On an offer with trials the first activation
 // of a tenant decides, and leaves a claim before the act, so that a repeated act meets its own (5.5).
 func (s *Service) trial(ctx context.Context, d *decision) (bool, error) {
-	v, err := s.offers.of(ctx, &d.sub)
+	v, err := s.offer(ctx, &d.sub)
 	if err != nil {
 		return false, fmt.Errorf("read the offer of %s: %w", d.sub.ID, err)
 	}

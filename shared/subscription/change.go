@@ -45,7 +45,7 @@ func (s *Service) change(ctx context.Context, sub Subscription, to Target, sourc
 		if err := allowed(&d.sub); err != nil {
 			return err
 		}
-		v, err := s.offers.of(ctx, &d.sub)
+		v, err := s.offer(ctx, &d.sub)
 		if err != nil {
 			return fmt.Errorf("read the offer of %s: %w", d.sub.ID, err)
 		}

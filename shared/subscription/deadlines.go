@@ -88,7 +88,7 @@ func (s *Service) termEnd(ctx context.Context, d *decision, _ Work) (time.Time, 
 
 // reprice takes the price the plan has now (BIL-21). A plan that is gone keeps what was agreed.
 func (s *Service) reprice(ctx context.Context, d *decision) error {
-	v, err := s.offers.of(ctx, &d.sub)
+	v, err := s.offer(ctx, &d.sub)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}

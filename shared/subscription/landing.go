@@ -36,7 +36,7 @@ func (s *Service) Landing(ctx context.Context, caller account.Caller, id, reason
 	if _, err := step(sub.Status, IssueLandingToken); err != nil {
 		return "", err
 	}
-	v, err := s.offers.of(ctx, &sub)
+	v, err := s.offer(ctx, &sub)
 	if err != nil {
 		return "", fmt.Errorf("read the offer of %s: %w", sub.ID, err)
 	}

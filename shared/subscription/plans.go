@@ -42,7 +42,7 @@ func (s *Service) AvailablePlans(ctx context.Context, caller account.Caller, id 
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.offers.of(ctx, &sub)
+	v, err := s.offer(ctx, &sub)
 	if err != nil {
 		return nil, fmt.Errorf("read the offer of %s: %w", sub.ID, err)
 	}

@@ -127,15 +127,15 @@ func invisible(target string) error {
 
 // offered finds the plan in what is live, or else in the preview for its audience (FUL-15).
 func (s *Service) offered(ctx context.Context, in *Order) (offer.Version, offer.Plan, error) {
-	for _, slot := range []offer.Slot{offer.Production, offer.Preview} {
-		v, err := s.offers.version(ctx, versionKey{in.PublisherID, in.OfferID, slot})
+	for _, read := range []func(context.Context, string, string) (offer.Version, error){s.offers.Live, s.offers.InPreview} {
+		v, err := read(ctx, in.PublisherID, in.OfferID)
 		if fault.Is(err, fault.NotFound) {
 			continue
 		}
 		if err != nil {
 			return v, offer.Plan{}, fmt.Errorf("read offer %s: %w", in.OfferID, err)
 		}
-		if slot == offer.Preview && !slices.ContainsFunc(v.PreviewAudience, func(upn string) bool {
+		if v.Slot == offer.Preview && !slices.ContainsFunc(v.PreviewAudience, func(upn string) bool {
 			return in.Buyer.UPN != "" && strings.EqualFold(upn, in.Buyer.UPN)
 		}) {
 			continue

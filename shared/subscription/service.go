@@ -32,7 +32,7 @@ type Deps struct {
 // Service performs the acts on subscriptions. Safe for concurrent use.
 type Service struct {
 	deps   Deps
-	offers *catalogue
+	offers *offer.Catalogue
 }
 
 // New makes the service.
@@ -46,7 +46,12 @@ func New(d Deps) (*Service, error) {
 	if !d.Profile.Valid() {
 		return nil, fmt.Errorf("subscription service: profile %q, want guide or current", d.Profile)
 	}
-	return &Service{deps: d, offers: newCatalogue(d.Offers, d.Now)}, nil
+	return &Service{deps: d, offers: offer.NewCatalogue(d.Offers, d.Now)}, nil
+}
+
+// offer is the version the subscription lives by. NotFound.
+func (s *Service) offer(ctx context.Context, sub *Subscription) (offer.Version, error) {
+	return s.offers.Sold(ctx, sub.PublisherID, sub.OfferID, sub.Preview)
 }
 
 // saves bounds how often an act is decided anew because someone saved in between.
@@ -155,7 +160,7 @@ func (s *Service) Owned(ctx context.Context, caller account.Caller, id string) (
 
 // owns is nil when the application is that of the technical configuration of the subscription's offer (FUL-4).
 func (s *Service) owns(ctx context.Context, caller account.Caller, sub *Subscription) error {
-	v, err := s.offers.of(ctx, sub)
+	v, err := s.offer(ctx, sub)
 	if fault.Is(err, fault.NotFound) {
 		return forbidden().Because(err)
 	}

@@ -25,7 +25,7 @@ func (s *Service) deliver(ctx context.Context, w Work) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.offers.of(ctx, &sub)
+	v, err := s.offer(ctx, &sub)
 	if err != nil {
 		return fmt.Errorf("read the offer of %s: %w", sub.ID, err)
 	}
