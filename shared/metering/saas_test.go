@@ -48,7 +48,9 @@ func TestRememberedSubscriptions(t *testing.T) {
 	elsewhere := store.NewSubscriptions(db) // another process
 	finder := metering.NewSaaS(here, oneOffer{}, clock)
 	const n = 5
-	id := func(i int) string { return fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", i) }
+	id := func(i int) string {
+		return subscription.NewID("contoso", now, fmt.Sprintf("00000000-0000-4000-8000-%012d", i))
+	}
 	for i := range n {
 		require.NoError(t, elsewhere.Create(t.Context(), subscription.Subscription{
 			ID: id(i), PublisherID: "contoso", OfferID: "cns", PlanID: "basic", Status: subscription.Subscribed, ActivatedAt: now.AddDate(0, 0, -1),
@@ -101,8 +103,8 @@ func TestRememberedSubscriptions(t *testing.T) {
 
 	// A list that is too long to tell, or that has been shortened, is not believed.
 	for i := range 500 {
-		require.NoError(t, elsewhere.Create(t.Context(), subscription.Subscription{ID: fmt.Sprint("x", i), PublisherID: "contoso"}))
-		sub, err := elsewhere.Subscription(t.Context(), fmt.Sprint("x", i))
+		require.NoError(t, elsewhere.Create(t.Context(), subscription.Subscription{ID: id(n + i), PublisherID: "contoso"}))
+		sub, err := elsewhere.Subscription(t.Context(), id(n+i))
 		require.NoError(t, err)
 		sub.Status = subscription.Unsubscribed
 		require.NoError(t, elsewhere.Save(t.Context(), subscription.Change{Subscription: sub}))

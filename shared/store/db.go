@@ -33,6 +33,7 @@ type Deps struct {
 type DB struct {
 	deps    Deps
 	journal *journal[markerData]
+	groups  *grouper
 	deliver *batcher[delivery]
 	clean   *batcher[position]
 
@@ -68,6 +69,7 @@ func New(d Deps) *DB {
 		tables: map[string]table.Table{},
 	}
 	db.journal = newJournal[markerData](db, markerPrefix, markersOfRow)
+	db.groups = newGrouper(db)
 	db.deliver = newBatcher(table.MaxOps, 2, db.deliverActs).lingering(deliveryLinger)
 	db.clean = newBatcher(4*table.MaxOps, 1, db.removeMarkers).lingering(100 * time.Millisecond)
 	return db
@@ -124,9 +126,8 @@ func (db *DB) commit(ctx context.Context, a act) ([]string, error) {
 		return nil, fmt.Errorf("commit %s %s: %w", a.table, a.partition, err)
 	}
 	// The caller who hangs up now does not leave half an act.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
-	defer cancel()
-	etags, err := db.Table(a.table).Apply(ctx, a.ops...)
+	ctx = context.WithoutCancel(ctx)
+	etags, err := db.groups.apply(place{a.table, a.partition}, a.ops)
 	switch {
 	case err == nil:
 		db.deliver.add(delivery{act: a, marker: db.journal.renew(ctx, a.marker(), marker)})

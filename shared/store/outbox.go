@@ -38,9 +38,11 @@ func (a act) marker() markerData {
 
 func (a act) outboxRow() position { return a.marker().outboxRow() }
 
+// place is a partition of a table.
+type place struct{ table, partition string }
+
 // remove removes rows, those of one partition together. A row that is gone already is fine.
 func (db *DB) remove(ctx context.Context, rows []position) error {
-	type place struct{ table, partition string }
 	groups := map[place][]table.Op{}
 	seen := make(map[position]bool, len(rows))
 	for _, r := range rows {

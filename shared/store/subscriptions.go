@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -13,20 +14,19 @@ import (
 	"stoa/shared/subscription"
 )
 
-// A subscription is a partition of the table, named by its id: its own row and one for each operation. The ETag
-// of its own row guards the partition, every act replaces it. Lists point at subscriptions, one per publisher and
-// one per tenant; a row there is written before the subscription it names and may outlive a purchase that was
-// never made, so readers look at the subscription itself.
+// The subscriptions of a publisher lie in one partition, in the order of their purchase, which is that of their
+// ids: a page of them is one query, and acts that come together go into the store together. A row for each
+// operation stands beside them. The ETag of a subscription's row guards it with its operations: every act replaces
+// it. A list per tenant points at the subscriptions that a customer has a part in; a row there is written before the
+// subscription it names and may outlive a purchase that was never made, so readers look at the subscription itself.
 const (
 	subscriptionsTable = "subscriptions"
 	tokensTable        = "landingtokens"
-	subscriptionKey    = "subscription"
+	groupPrefix        = "group|"
+	subscriptionPrefix = "sub|"
 	operationPrefix    = "op|"
 	tokenKey           = "token"
 	claimKey           = "claim"
-	// Ids are hexadecimal, so these bounds hold every subscription and no list.
-	firstSubscription = "0"
-	behindLast        = "g"
 )
 
 var markRow = table.Row{Partition: "mark|catchup", Key: "mark"}
@@ -50,7 +50,16 @@ func NewSubscriptions(db *DB) *Subscriptions {
 	return &Subscriptions{db: db, claims: claims}
 }
 
-func operationKey(id string) string { return operationPrefix + table.Join(id) }
+func groupPartition(group string) string { return groupPrefix + table.Join(group) }
+
+// partitionOf is where a subscription and all that belongs to it lies.
+func partitionOf(id string) string { return groupPartition(subscription.Group(id)) }
+
+func subscriptionKey(id string) string { return subscriptionPrefix + table.Join(id) }
+
+func operationKey(subscriptionID, id string) string {
+	return operationPrefix + table.Join(subscriptionID, id)
+}
 
 // subscriptionRow is a subscription as it is stored. The id of the act makes its rows differ from those of another
 // act that decided the same at the same instant, so that a lost answer is never taken for a lost race.
@@ -61,7 +70,7 @@ type subscriptionRow struct {
 
 func (s *Subscriptions) row(sub subscription.Subscription) table.Row {
 	return table.Row{
-		Partition: table.Join(sub.ID), Key: subscriptionKey, ETag: sub.ETag,
+		Partition: partitionOf(sub.ID), Key: subscriptionKey(sub.ID), ETag: sub.ETag,
 		Data: encode(subscriptionRow{Subscription: sub, Act: s.db.deps.NewID()}),
 	}
 }
@@ -71,17 +80,16 @@ type pointer struct {
 	SubscriptionID string `json:"subscriptionId"`
 }
 
-func listOfPublisher(id string) string { return table.Join("publisher", id) }
-
 func listOfTenant(id string) string { return table.Join("tenant", id) }
 
 // Create inserts a subscription. Conflict when the id is taken.
 func (s *Subscriptions) Create(ctx context.Context, sub subscription.Subscription, msgs ...message.Message) error {
+	if subscription.Group(sub.ID) != subscription.GroupOf(sub.PublisherID) {
+		return fmt.Errorf("create subscription %s: the id is not one of publisher %s", sub.ID, sub.PublisherID)
+	}
 	// The lists first: a subscription that is on no list would be lost, a row without a subscription is skipped.
 	// Last wins because the row says nothing but what its key says.
-	lists := map[string]bool{
-		listOfPublisher(sub.PublisherID): true, listOfTenant(sub.Purchaser.TenantID): true, listOfTenant(sub.Beneficiary.TenantID): true,
-	}
+	lists := map[string]bool{listOfTenant(sub.Purchaser.TenantID): true, listOfTenant(sub.Beneficiary.TenantID): true}
 	var entries []table.Op
 	for list := range lists {
 		entries = append(entries, table.Op{Action: table.Upsert, Row: table.Row{
@@ -104,7 +112,7 @@ func (s *Subscriptions) Create(ctx context.Context, sub subscription.Subscriptio
 // Subscription reads one. NotFound.
 func (s *Subscriptions) Subscription(ctx context.Context, id string) (subscription.Subscription, error) {
 	var sub subscription.Subscription
-	row, err := s.db.Table(subscriptionsTable).Get(ctx, table.Join(id), subscriptionKey)
+	row, err := s.db.Table(subscriptionsTable).Get(ctx, partitionOf(id), subscriptionKey(id))
 	if err != nil {
 		return sub, fmt.Errorf("read subscription %s: %w", id, err)
 	}
@@ -116,7 +124,7 @@ func (s *Subscriptions) Subscription(ctx context.Context, id string) (subscripti
 // Operation reads one of the subscription's operations. NotFound.
 func (s *Subscriptions) Operation(ctx context.Context, subscriptionID, id string) (subscription.Operation, error) {
 	var o subscription.Operation
-	row, err := s.db.Table(subscriptionsTable).Get(ctx, table.Join(subscriptionID), operationKey(id))
+	row, err := s.db.Table(subscriptionsTable).Get(ctx, partitionOf(subscriptionID), operationKey(subscriptionID, id))
 	if err != nil {
 		return o, fmt.Errorf("read operation %s of %s: %w", id, subscriptionID, err)
 	}
@@ -133,10 +141,10 @@ func (s *Subscriptions) Save(ctx context.Context, c subscription.Change) error {
 			return err
 		}
 	}
-	partition := table.Join(c.Subscription.ID)
+	partition := partitionOf(c.Subscription.ID)
 	ops := []table.Op{{Action: table.Replace, Row: s.row(c.Subscription)}}
 	for _, o := range c.Operations {
-		op := table.Op{Action: table.Insert, Row: table.Row{Partition: partition, Key: operationKey(o.ID), ETag: o.ETag, Data: encode(o)}}
+		op := table.Op{Action: table.Insert, Row: table.Row{Partition: partition, Key: operationKey(o.SubscriptionID, o.ID), ETag: o.ETag, Data: encode(o)}}
 		if o.ETag != "" {
 			op.Action = table.Replace
 		}
@@ -151,31 +159,56 @@ func (s *Subscriptions) Save(ctx context.Context, c subscription.Change) error {
 	return nil
 }
 
-// OfPublisher lists a publisher's subscriptions by position, those behind after. Fewer than limit are the last.
+// OfPublisher lists a publisher's subscriptions by id, those behind after. Fewer than limit are the last.
 func (s *Subscriptions) OfPublisher(ctx context.Context, publisherID, after string, limit int) ([]subscription.Subscription, error) {
-	return s.listed(ctx, listOfPublisher(publisherID), after, limit)
-}
-
-// OfTenant lists what a tenant bought or benefits from by position, those behind after. Fewer than limit are the
-// last.
-func (s *Subscriptions) OfTenant(ctx context.Context, tenantID, after string, limit int) ([]subscription.Subscription, error) {
-	return s.listed(ctx, listOfTenant(tenantID), after, limit)
-}
-
-func (s *Subscriptions) listed(ctx context.Context, list, after string, limit int) ([]subscription.Subscription, error) {
-	q := table.Query{Partition: list, Limit: limit}
+	q := table.Query{
+		Partition: groupPartition(subscription.GroupOf(publisherID)),
+		From:      subscriptionPrefix, Until: table.PrefixEnd(subscriptionPrefix), Limit: limit,
+	}
 	if after != "" {
-		q.From = after + " " // the first key there can be behind it
+		q.From = subscriptionKey(after) + " " // the first key there can be behind it
 	}
 	var found []subscription.Subscription
 	for {
 		page, err := s.db.Table(subscriptionsTable).Query(ctx, q)
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", list, err)
+			return nil, fmt.Errorf("list the subscriptions of %s: %w", publisherID, err)
+		}
+		for _, row := range page.Rows {
+			var sub subscription.Subscription
+			if err := decode(row, &sub); err != nil {
+				return nil, err
+			}
+			if sub.PublisherID == publisherID { // another one may share the partition
+				found = append(found, sub)
+			}
+		}
+		if len(found) >= limit {
+			return found[:limit], nil
+		}
+		if page.Next == "" {
+			return found, nil
+		}
+		q.After = page.Next
+	}
+}
+
+// OfTenant lists what a tenant bought or benefits from by position, those behind after. Fewer than limit are the
+// last.
+func (s *Subscriptions) OfTenant(ctx context.Context, tenantID, after string, limit int) ([]subscription.Subscription, error) {
+	q := table.Query{Partition: listOfTenant(tenantID), Limit: limit}
+	if after != "" {
+		q.From = after + " "
+	}
+	var found []subscription.Subscription
+	for {
+		page, err := s.db.Table(subscriptionsTable).Query(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("list the subscriptions of tenant %s: %w", tenantID, err)
 		}
 		subs, err := s.pointed(ctx, page.Rows)
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", list, err)
+			return nil, fmt.Errorf("list the subscriptions of tenant %s: %w", tenantID, err)
 		}
 		found = append(found, subs...)
 		if len(found) >= limit {
@@ -222,7 +255,7 @@ func (s *Subscriptions) pointed(ctx context.Context, rows []table.Row) ([]subscr
 // Scan reads a stretch of all subscriptions and operations. Next is empty at the end.
 func (s *Subscriptions) Scan(ctx context.Context, after string, limit int) ([]subscription.Subscription, []subscription.Operation, string, error) {
 	page, err := s.db.Table(subscriptionsTable).Query(ctx, table.Query{
-		Partition: firstSubscription, PartitionEnd: behindLast, Limit: limit, After: after,
+		Partition: groupPrefix, PartitionEnd: table.PrefixEnd(groupPrefix), Limit: limit, After: after,
 	})
 	if err != nil {
 		return nil, nil, "", fmt.Errorf("scan subscriptions: %w", err)
@@ -232,17 +265,46 @@ func (s *Subscriptions) Scan(ctx context.Context, after string, limit int) ([]su
 	var errs []error
 	for _, row := range page.Rows {
 		switch {
-		case row.Key == subscriptionKey:
+		case strings.HasPrefix(row.Key, subscriptionPrefix):
 			var sub subscription.Subscription
 			errs = append(errs, decode(row, &sub))
 			subs = append(subs, sub)
-		case len(row.Key) > len(operationPrefix) && row.Key[:len(operationPrefix)] == operationPrefix:
+		case strings.HasPrefix(row.Key, operationPrefix):
 			var o subscription.Operation
 			errs = append(errs, decode(row, &o))
 			ops = append(ops, o)
 		}
 	}
 	return subs, ops, page.Next, errors.Join(errs...)
+}
+
+type orderClaim struct {
+	SubscriptionID string `json:"subscriptionId"`
+}
+
+func orderPartition(key string) string { return table.Join("order", key) }
+
+// ClaimOrder inserts the claim unless the key has one, and returns the id of the one that stands.
+func (s *Subscriptions) ClaimOrder(ctx context.Context, key, id string) (string, error) {
+	row := table.Row{Partition: orderPartition(key), Key: claimKey, Data: encode(orderClaim{id})}
+	_, err := s.db.Table(subscriptionsTable).Apply(ctx, table.Op{Action: table.Insert, Row: row})
+	if fault.Is(err, fault.Conflict) {
+		return s.OrderID(ctx, key)
+	}
+	if err != nil {
+		return "", fmt.Errorf("claim an order: %w", err)
+	}
+	return id, nil
+}
+
+// OrderID reads the claim of a key. NotFound.
+func (s *Subscriptions) OrderID(ctx context.Context, key string) (string, error) {
+	row, err := s.db.Table(subscriptionsTable).Get(ctx, orderPartition(key), claimKey)
+	if err != nil {
+		return "", fmt.Errorf("read the claim of an order: %w", err)
+	}
+	var c orderClaim
+	return c.SubscriptionID, decode(row, &c)
 }
 
 // ClaimTrial inserts the claim unless the tenant has one for the offer, and returns the one that stands. That one

@@ -3,7 +3,7 @@ package store_test
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
+	"encoding/json"
 	"sync"
 	"testing"
 	"time"
@@ -107,7 +107,7 @@ func TestSubscriptionsRoundTrip(t *testing.T) {
 	ctx, now := t.Context(), time.Date(2019, 5, 31, 10, 0, 0, 7, time.UTC)
 	db, outbox := storetest.NewTwin(func() time.Time { return now })
 	s := store.NewSubscriptions(db)
-	id := uuid.NewString()
+	id := subscription.NewID("contoso", now, uuid.NewString())
 	want := example(id, now)
 	require.NoError(t, s.Create(ctx, want, message.New("m1", message.Webhooks, 1)))
 	require.True(t, fault.Is(s.Create(ctx, want), fault.Conflict))
@@ -124,12 +124,12 @@ func TestSubscriptionsRoundTrip(t *testing.T) {
 	require.NoError(t, s.Save(ctx, change))
 	require.True(t, fault.Is(s.Save(ctx, change), fault.StaleETag), "the ETag that was read is spent")
 	require.Len(t, outbox.Messages(message.Webhooks), 2)
-	first, err := db.Table("subscriptions").Get(ctx, id, "subscription")
+	first, err := db.Table("subscriptions").Get(ctx, "group|"+id[:6], "sub|"+id)
 	require.NoError(t, err)
 	got, err = s.Subscription(ctx, id)
 	require.NoError(t, err)
 	require.NoError(t, s.Save(ctx, subscription.Change{Subscription: got}))
-	second, err := db.Table("subscriptions").Get(ctx, id, "subscription")
+	second, err := db.Table("subscriptions").Get(ctx, "group|"+id[:6], "sub|"+id)
 	require.NoError(t, err)
 	require.NotEqual(t, string(first.Data), string(second.Data), "two acts never leave the same row")
 	stored, err := s.Operation(ctx, id, o.ID)
@@ -149,32 +149,46 @@ func TestListsSkipWhatWasNeverBought(t *testing.T) {
 	s := store.NewSubscriptions(db)
 	var ids []string
 	for i := range 7 {
-		sub := example(fmt.Sprintf("0000000%d-0000-4000-8000-000000000000", i), now.Add(time.Duration(i)))
+		at := now.Add(time.Duration(i) * time.Second)
+		sub := example(subscription.NewID("contoso", at, uuid.NewString()), at)
 		ids = append(ids, sub.ID)
 		require.NoError(t, s.Create(ctx, sub))
 	}
 	// The process died between list and subscription, and the purchase was repeated later.
 	again := example(ids[3], now.Add(time.Hour))
 	require.True(t, fault.Is(s.Create(ctx, again), fault.Conflict))
-	dangling := table.Row{Partition: "publisher|contoso", Key: now.Format("2006-01-02T15:04:05.000000000Z") + "|x", Data: []byte(`{"subscriptionId":"x"}`)}
+	dangling := table.Row{Partition: "tenant|t1", Key: now.Format("2006-01-02T15:04:05.000000000Z") + "|x", Data: []byte(`{"subscriptionId":"x"}`)}
 	_, err := db.Table("subscriptions").Apply(ctx, table.Op{Action: table.Insert, Row: dangling})
 	require.NoError(t, err)
 
-	for _, list := range []func(after string) ([]subscription.Subscription, error){
-		func(after string) ([]subscription.Subscription, error) {
+	// Another publisher's whose group is the same by chance.
+	foreign := example(ids[4][:35]+"x", now)
+	foreign.PublisherID = "fabrikam"
+	data, err := json.Marshal(foreign)
+	require.NoError(t, err)
+	_, err = db.Table("subscriptions").Apply(ctx, table.Op{Action: table.Insert, Row: table.Row{Partition: "group|" + ids[0][:6], Key: "sub|" + foreign.ID, Data: data}})
+	require.NoError(t, err)
+	require.Error(t, s.Create(ctx, example(uuid.NewString(), now)), "an id that no list would lead to")
+
+	byID := func(sub *subscription.Subscription) string { return sub.ID }
+	for _, list := range []struct {
+		read     func(after string) ([]subscription.Subscription, error)
+		position func(*subscription.Subscription) string
+	}{
+		{func(after string) ([]subscription.Subscription, error) {
 			return s.OfPublisher(ctx, "contoso", after, 3)
-		},
-		func(after string) ([]subscription.Subscription, error) { return s.OfTenant(ctx, "t1", after, 3) },
-		func(after string) ([]subscription.Subscription, error) { return s.OfTenant(ctx, "t2", after, 3) },
+		}, byID},
+		{func(after string) ([]subscription.Subscription, error) { return s.OfTenant(ctx, "t1", after, 3) }, (*subscription.Subscription).Position},
+		{func(after string) ([]subscription.Subscription, error) { return s.OfTenant(ctx, "t2", after, 3) }, (*subscription.Subscription).Position},
 	} {
 		var found []string
 		after := ""
 		for {
-			subs, err := list(after)
+			subs, err := list.read(after)
 			require.NoError(t, err)
 			for _, sub := range subs {
 				found = append(found, sub.ID)
-				after = sub.Position()
+				after = list.position(&sub)
 			}
 			if len(subs) < 3 {
 				break
@@ -184,7 +198,7 @@ func TestListsSkipWhatWasNeverBought(t *testing.T) {
 	}
 	subs, ops, next, err := s.Scan(ctx, "", 1000)
 	require.NoError(t, err)
-	require.Len(t, subs, 7, "lists, claims and marks are no subscriptions")
+	require.Len(t, subs, 8, "lists, claims and marks are no subscriptions")
 	require.Empty(t, ops)
 	require.Empty(t, next)
 }

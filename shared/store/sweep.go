@@ -47,9 +47,6 @@ func (db *DB) Sweep(ctx context.Context) (int, error) {
 	return delivered, nil
 }
 
-// place is a partition that may hold outbox rows.
-type place struct{ table, partition string }
-
 // sweepMarkers delivers what stands in the partitions of the markers.
 func (db *DB) sweepMarkers(ctx context.Context, now time.Time, rows []table.Row) (int, error) {
 	sheets, err := decodeSheets[markerData](rows)

@@ -131,5 +131,5 @@ func (s *Service) ListBought(ctx context.Context, caller account.Caller, after s
 	read := func(after string) ([]Subscription, error) {
 		return s.deps.Store.OfTenant(ctx, strings.ToLower(caller.TenantID), after, pageSize+1)
 	}
-	return page(after, read, func(sub *Subscription) (bool, error) { return concerns(sub, caller), nil })
+	return page(after, read, (*Subscription).Position, func(sub *Subscription) (bool, error) { return concerns(sub, caller), nil })
 }

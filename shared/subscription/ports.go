@@ -18,8 +18,8 @@ type Change struct {
 
 // Store keeps subscriptions, operations, landing tokens and trial claims.
 type Store interface {
-	// Create inserts a subscription and makes it findable for its publisher and customers. Conflict when the id
-	// is taken.
+	// Create inserts a subscription and makes it findable for its publisher and customers. Its id is of NewID for
+	// its publisher. Conflict when the id is taken.
 	Create(ctx context.Context, s Subscription, msgs ...message.Message) error
 	// Subscription reads one. NotFound.
 	Subscription(ctx context.Context, id string) (Subscription, error)
@@ -27,12 +27,16 @@ type Store interface {
 	Operation(ctx context.Context, subscriptionID, id string) (Operation, error)
 	// Save replaces what was read. StaleETag when someone saved in between, then nothing was saved.
 	Save(ctx context.Context, c Change) error
-	// OfPublisher lists by Position, those behind after, at most limit.
+	// OfPublisher lists by id, those behind after, at most limit.
 	OfPublisher(ctx context.Context, publisherID, after string, limit int) ([]Subscription, error)
 	// OfTenant lists those that a tenant bought or benefits from, by Position.
 	OfTenant(ctx context.Context, tenantID, after string, limit int) ([]Subscription, error)
 	// Scan reads a stretch of everything, in no order that means anything. Next is empty at the end.
 	Scan(ctx context.Context, after string, limit int) (subs []Subscription, ops []Operation, next string, err error)
+	// ClaimOrder notes the id that the order with the key shall have, and returns the one that stands: that of the
+	// first. OrderID reads it. NotFound.
+	ClaimOrder(ctx context.Context, key, id string) (string, error)
+	OrderID(ctx context.Context, key string) (string, error)
 	// ClaimTrial notes that the subscription was activated on an offer with trials, and returns the claim that
 	// stands: that of the tenant's first one.
 	ClaimTrial(ctx context.Context, c TrialClaim) (TrialClaim, error)

@@ -46,9 +46,9 @@ func (s *Service) Purchase(ctx context.Context, in Order) (Subscription, error) 
 	if err := in.check(); err != nil {
 		return Subscription{}, err
 	}
-	id := s.orderID(in)
-	if in.Key != "" { // a repeated order is answered whatever became of the offer
-		if first, err := s.repeated(ctx, &in, id); !fault.Is(err, fault.NotFound) {
+	key := in.key()
+	if key != "" { // a repeated order is answered whatever became of the offer
+		if first, err := s.ordered(ctx, &in, key); !fault.Is(err, fault.NotFound) {
 			return first, err
 		}
 	}
@@ -60,12 +60,25 @@ func (s *Service) Purchase(ctx context.Context, in Order) (Subscription, error) 
 	if err != nil {
 		return Subscription{}, err
 	}
+	id := NewID(in.PublisherID, s.deps.Now(), guid(s.deps.NewID()))
+	if key != "" {
+		stands, err := s.deps.Store.ClaimOrder(ctx, key, id)
+		if err != nil {
+			return Subscription{}, fmt.Errorf("purchase %s of %s: %w", in.PlanID, in.OfferID, err)
+		}
+		if stands != id {
+			if first, err := s.repeated(ctx, &in, stands); !fault.Is(err, fault.NotFound) {
+				return first, err
+			}
+			id = stands
+		}
+	}
 	d := s.decision(ctx, in.subscription(id, v, plan))
 	d.sub.UnitPrice, d.sub.Currency = price(term, in.Market)
 	d.purchased()
 	change := d.finish()
 	err = s.deps.Store.Create(ctx, change.Subscription, change.Messages...)
-	if fault.Is(err, fault.Conflict) && in.Key != "" {
+	if fault.Is(err, fault.Conflict) && key != "" {
 		return s.repeated(ctx, &in, id)
 	}
 	if err != nil {
@@ -191,19 +204,29 @@ func (in *Order) subscription(id string, v offer.Version, p offer.Plan) Subscrip
 	}
 }
 
-// orderID is a new id, or that of the buyer's key, so that a repeated order meets itself.
-func (s *Service) orderID(in Order) string {
+// key is what the buyer's idempotency key is known by, empty without one.
+func (in *Order) key() string {
 	if in.Key == "" {
-		return guid(s.deps.NewID())
+		return ""
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "purchase|%s|%s|%q", strings.ToLower(in.Buyer.TenantID), strings.ToLower(in.Buyer.ObjectID), in.Key))
-	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80 // version and variant of a name-based GUID
-	h := hex.EncodeToString(sum[:16])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	return hex.EncodeToString(sum[:])
+}
+
+// ordered answers an order whose key was used before. NotFound when it was not, or when nothing came of it.
+func (s *Service) ordered(ctx context.Context, in *Order, key string) (Subscription, error) {
+	id, err := s.deps.Store.OrderID(ctx, key)
+	if err != nil {
+		return Subscription{}, fmt.Errorf("read an order: %w", err)
+	}
+	return s.repeated(ctx, in, id)
 }
 
 // repeated answers an order that was placed before. NotFound when it was not.
 func (s *Service) repeated(ctx context.Context, in *Order, id string) (Subscription, error) {
+	if Group(id) != GroupOf(in.PublisherID) {
+		return Subscription{}, otherOrder()
+	}
 	first, err := s.deps.Store.Subscription(ctx, id)
 	if err != nil {
 		return first, fmt.Errorf("read the purchase %s: %w", id, err)
@@ -211,9 +234,13 @@ func (s *Service) repeated(ctx context.Context, in *Order, id string) (Subscript
 	asBought := len(first.Plans) <= 1 // plan and seats may have been changed since
 	if first.PublisherID != in.PublisherID || first.OfferID != in.OfferID || first.TermUnit != in.TermUnit ||
 		asBought && (first.PlanID != in.PlanID || first.Quantity != in.Seats.Count) {
-		return first, fault.New(fault.Conflict, CodeConflict, "Idempotency-Key", "The key was used for another purchase.")
+		return first, otherOrder()
 	}
 	return first, nil
+}
+
+func otherOrder() error {
+	return fault.New(fault.Conflict, CodeConflict, "Idempotency-Key", "The key was used for another purchase.")
 }
 
 func (d *decision) purchased() {

@@ -194,7 +194,8 @@ func (s *Service) List(ctx context.Context, caller account.Caller, after string)
 	read := func(after string) ([]Subscription, error) {
 		return s.deps.Store.OfPublisher(ctx, publisherID, after, pageSize+1)
 	}
-	return page(after, read, func(sub *Subscription) (bool, error) {
+	byID := func(sub *Subscription) string { return sub.ID }
+	return page(after, read, byID, func(sub *Subscription) (bool, error) {
 		err := s.owns(ctx, caller, sub)
 		if fault.Is(err, fault.Forbidden) {
 			return false, nil
@@ -204,7 +205,7 @@ func (s *Service) List(ctx context.Context, caller account.Caller, after string)
 }
 
 // page gathers up to pageSize wanted subscriptions. It looks one further, so that a full last page says so.
-func page(after string, read func(after string) ([]Subscription, error), want func(*Subscription) (bool, error)) ([]Subscription, string, error) {
+func page(after string, read func(after string) ([]Subscription, error), position func(*Subscription) string, want func(*Subscription) (bool, error)) ([]Subscription, string, error) {
 	found := []Subscription{}
 	for range pageReads {
 		subs, err := read(after)
@@ -222,7 +223,7 @@ func page(after string, read func(after string) ([]Subscription, error), want fu
 			if ok {
 				found = append(found, subs[i])
 			}
-			after = subs[i].Position()
+			after = position(&subs[i])
 		}
 		if len(subs) <= pageSize {
 			return found, "", nil

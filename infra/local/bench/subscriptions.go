@@ -15,6 +15,7 @@ import (
 
 	"stoa/infra/local/demo"
 	"stoa/infra/local/stack"
+	"stoa/shared/subscription"
 )
 
 const version = "?api-version=2018-08-31"
@@ -95,7 +96,8 @@ func (u *subject) reads(ctx context.Context, r *Report) error {
 		return err
 	}
 	bare := func(ctx context.Context, i int) error {
-		_, err := table.GetEntity(ctx, ids[i%len(ids)], "subscription", nil)
+		id := ids[i%len(ids)]
+		_, err := table.GetEntity(ctx, "group|"+subscription.Group(id), "sub|"+id, nil)
 		return err
 	}
 	const n = 3000
