@@ -1,5 +1,5 @@
-// Package payoutitems works on the items of the queue "payout-items": one publisher's part of a payout run
-// (PAY-22 to PAY-30).
+// Package payoutitems works off the queue "payout-items": it gives the publishers of a run their items, computes
+// each one's part of the run, and sends the orders at their date (PAY-22 to PAY-31).
 //
 // At least once, unordered. An item's state decides what is still to be done; a final one is settled without a
 // posting. One that lacks something a person must give, such as an exchange rate, is parked with its reason and
@@ -21,16 +21,8 @@ type Handler struct {
 	Parked  queue.Parker
 }
 
-// item is the body of a message.
-type item struct {
-	RunID       string `json:"runId"`
-	PublisherID string `json:"publisherId"`
-}
-
-// Run works on one item. Nil settles the message, an error brings it back (HST-24). A second delivery finds the
-// item's state and goes on from there.
+// Run does one piece of the work. Nil settles the message, an error brings it back (HST-24). A second delivery finds
+// how far the run or the item came and goes on from there.
 func (h *Handler) Run(ctx context.Context, in functionshost.Invocation) error {
-	return queue.Work(ctx, in, message.PayoutItems, h.Parked, func(ctx context.Context, m item) error {
-		return h.Payouts.ComputeItem(ctx, m.RunID, m.PublisherID)
-	})
+	return queue.Work(ctx, in, message.PayoutItems, h.Parked, h.Payouts.Handle)
 }

@@ -1,7 +1,8 @@
 // Package payouts opens the payout run of the month by timer or by staff (PAY-20, PAY-21), and shows publishers
 // their payouts (PAY-50).
 //
-// A late or doubled run of the timer is ordinary: a run exists once, and opening it again queues what is missing.
+// The timer comes at the cut-off, day 5 at 08:00 UTC. A late or doubled run of it is ordinary: a run exists once, and
+// opening it again joins it. What the run then does goes by messages of the queue "payout-items".
 package payouts
 
 import (
@@ -35,7 +36,7 @@ func (h *Handler) Run(ctx context.Context, in functionshost.Invocation) error {
 	if _, err := in.Timer("timer"); err != nil {
 		return err
 	}
-	_, err := h.Payouts.OpenRun(ctx, payout.LatestMonth(h.Now()))
+	_, err := h.Payouts.OpenRun(ctx, payout.Due(h.Now()))
 	return err
 }
 

@@ -3,15 +3,19 @@ package payouts_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/robfig/cron/v3"
 	"github.com/stretchr/testify/require"
 
 	payoutsfn "stoa/functions/payouts"
+	"stoa/infra"
 	"stoa/shared/account"
 	"stoa/shared/billing/billingtest"
 	"stoa/shared/blobs/blobstest"
@@ -63,14 +67,20 @@ func TestRunAndShow(t *testing.T) {
 		return answer.Code, answer.Body.String()
 	}
 
-	w.Set(time.Date(2026, 2, 15, 6, 0, 0, 0, time.UTC))
-	for range 2 { // a doubled timer is ordinary
+	w.Set(time.Date(2026, 2, 5, 8, 0, 0, 0, time.UTC)) // PAY-21
+	for range 2 {                                      // a doubled timer is ordinary
 		require.NoError(t, h.Run(t.Context(), functionshosttest.Timer(t, "payouts", "timer", false)))
 	}
 	work := w.Outbox.Take(message.PayoutItems)
 	require.Len(t, work, 1, "the second message has the id of the first")
+	require.JSONEq(t, `{"kind":"list","runId":"payout-commercialMarketplace-2026-02"}`, string(work[0].Body))
+	require.NoError(t, service.List(t.Context(), "payout-commercialMarketplace-2026-02", 0))
+	work = w.Outbox.Take(message.PayoutItems)
+	require.Len(t, work, 1)
 	require.JSONEq(t, `{"runId":"payout-commercialMarketplace-2026-02","publisherId":"contoso"}`, string(work[0].Body))
 	require.NoError(t, service.ComputeItem(t.Context(), "payout-commercialMarketplace-2026-02", "contoso"))
+	w.Set(time.Date(2026, 2, 13, 8, 0, 0, 0, time.UTC))
+	require.NoError(t, service.SendItem(t.Context(), "payout-commercialMarketplace-2026-02", "contoso"))
 
 	const list = "/portal/v1/publishers/contoso/payouts"
 	status, _ := call("GET", list, "developer", "") // PAY-50
@@ -97,4 +107,38 @@ func TestRunAndShow(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, status)
 	status, _ = call("GET", list+"?limit=0", "owner", "")
 	require.Equal(t, http.StatusBadRequest, status)
+}
+
+// The timer's schedule is the cut-off of every month (PAY-21), and comes once in it.
+func TestScheduleIsTheCutoff(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("function.json")
+	require.NoError(t, err)
+	var file struct {
+		Bindings []struct{ Schedule string }
+	}
+	require.NoError(t, json.Unmarshal(data, &file))
+	require.Equal(t, infra.All.Schedules["payouts"], file.Bindings[0].Schedule)
+	schedule, err := cron.NewParser(cron.Second | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(file.Bindings[0].Schedule)
+	require.NoError(t, err)
+	at := time.Date(2025, 12, 31, 0, 0, 0, 0, time.UTC)
+	for month := 1; month <= 12; month++ {
+		at = schedule.Next(at)
+		want := payout.Month(fmt.Sprintf("2026-%02d", month))
+		require.Equal(t, want.Cutoff(), at, "PAY-21 %s", want)
+		require.Equal(t, want, payout.Due(at))
+	}
+}
+
+// A timer that is no timer opens nothing.
+func TestPoison(t *testing.T) {
+	t.Parallel()
+	w := billingtest.New(t, time.Date(2026, 2, 5, 8, 0, 0, 0, time.UTC))
+	service, err := payout.New(payout.Deps{Store: store.NewPayouts(w.DB), Ledger: w.Ledger, Billing: w.Billing, Statements: &blobstest.Account{}, Now: w.Now})
+	require.NoError(t, err)
+	h := &payoutsfn.Handler{Payouts: service, Now: w.Now}
+	require.Error(t, h.Run(t.Context(), functionshosttest.Queue(t, "payouts", "message", "{", 1)))
+	_, err = store.NewPayouts(w.DB).Run(t.Context(), payout.Month("2026-02").RunID())
+	require.True(t, fault.Is(err, fault.NotFound))
+	require.Empty(t, w.Outbox.Messages(message.PayoutItems))
 }

@@ -58,24 +58,56 @@ func TestRun(t *testing.T) {
 	}{
 		{"a term", billing.Signal{Kind: billing.SignalTerm, SubscriptionID: "s1", Term: 1}, false, ""},
 		{"usage", billing.Signal{Kind: billing.SignalUsage, ResourceID: "s1", Events: []billing.UsageEvent{{Dimension: "email", Hour: "2026011009"}}}, false, ""},
+		{"an end", billing.Signal{Kind: billing.SignalEnded, SubscriptionID: "ended"}, false, ""},
 		{"BIL-12 a subscription that is not known yet", billing.Signal{Kind: billing.SignalTerm, SubscriptionID: "s2", Term: 1}, true, ""},
+		{"BIL-12 a term that is not known yet", billing.Signal{Kind: billing.SignalTerm, SubscriptionID: "s1", Term: 2}, true, ""},
+		{"BIL-12 usage of a resource that is not known yet", billing.Signal{Kind: billing.SignalUsage, ResourceID: "s2"}, true, ""},
+		{"BIL-12 a cycle that is not known yet", billing.Signal{Kind: billing.SignalClose, ResourceID: "s1", Dimension: "email", Month: "2026-01"}, true, ""},
+		{"BIL-12 a line that is not known yet", billing.Signal{Kind: billing.SignalFirm, PublisherID: "contoso", LineID: "x"}, true, ""},
+		{"BIL-12 a release that is not known yet", billing.Signal{Kind: billing.SignalMature, PublisherID: "contoso", LineID: "x"}, true, ""},
+		{"BIL-12 an end that is not known yet", billing.Signal{Kind: billing.SignalEnded, SubscriptionID: "s1"}, true, ""},
 		{"not JSON", "{", false, "MalformedMessage"},
+		{"nothing", "", false, "MalformedMessage"},
+		{"another type", `{"kind":"term","term":"first"}`, false, "MalformedMessage"},
 		{"an unknown kind", `{"kind":"other"}`, false, "UnknownKind"},
+		{"a message of another queue", `{"runId":"payout-commercialMarketplace-2026-01","publisherId":"contoso"}`, false, "UnknownKind"},
 		{"an impossible hour", `{"kind":"usage","resourceId":"s1","events":[{"dimension":"email","hour":"x"}]}`, false, "InvalidHour"},
+		{"one impossible hour of two", `{"kind":"usage","resourceId":"s1","events":[{"dimension":"email","hour":"2026011009"},{"dimension":"email","hour":"2026"}]}`, false, "InvalidHour"},
+		{"usage of nothing", `{"kind":"usage","resourceId":"s1","events":[{"hour":"2026011009"}]}`, false, "MissingDimension"},
+		{"an impossible month", `{"kind":"cycleClose","resourceId":"s1","dimension":"email","month":"2026-13"}`, false, "InvalidMonth"},
+		{"postings of an unknown transaction", `{"kind":"post","publisherId":"contoso","keys":["charge:x"]}`, false, "NotFound"},
+		{"a term in no currency", `{"kind":"term","subscriptionId":"foreign","term":1}`, false, "UnknownCurrency"},
+		{"BIL-8 a negative price", `{"kind":"term","subscriptionId":"negative","term":1}`, false, "NegativeCharge"},
+		{"BIL-8 an amount that does not fit", `{"kind":"term","subscriptionId":"huge","term":1}`, false, "AmountTooLarge"},
 		{"BIL-10 other content than before", `{"kind":"term","subscriptionId":"changed","term":1}`, false, "BillingConflict"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w, h := setUp(t)
 			w.Subscribe("s1", "10.00", "USD")
+			w.Subscribe("foreign", "10.00", "XXX")
+			w.Subscribe("negative", "-10.00", "USD")
+			w.Subscribe("huge", "1e30", "USD")
+			ended := w.Subscribe("ended", "10.00", "USD")
+			ended.EndedAt = start
+			w.Save(ended)
 			w.Subscribe("changed", "10.00", "USD")
 			require.NoError(t, w.Billing.ChargeTerm(t.Context(), "changed", 1))
+			require.Empty(t, w.Pump(t, nil))
+			before := w.Balances(t, "USD", billingtest.Accounts...)
 			w.Subscribe("changed", "11.00", "USD")
 			for delivery := range 2 {
 				err := h.Run(t.Context(), functionshosttest.Queue(t, "rating", "message", c.body, delivery+1))
 				require.Equal(t, c.back, err != nil, "%v", err)
 			}
 			letters := parked(t, w)
+			if c.back || c.parked != "" { // nothing half done
+				require.Empty(t, w.Pump(t, nil))
+				require.Equal(t, before, w.Balances(t, "USD", billingtest.Accounts...))
+				cycles, _, err := w.Billing.Cycles(t.Context(), "s1", "", 5)
+				require.NoError(t, err)
+				require.Empty(t, cycles)
+			}
 			if c.parked == "" {
 				require.Empty(t, letters)
 				return

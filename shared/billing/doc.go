@@ -13,5 +13,8 @@
 // Readings: a billing account is the directory of the purchaser, paying by card; every capture succeeds at once,
 // when the line is firm (BIL-34). End-customer tax is not charged yet. Usage is not summed up as it arrives: the
 // rows of accepted usage are the truth and the close of a cycle adds them up, so that a repeated or late message
-// cannot change a sum.
+// cannot change a sum. A month in which nothing was used has no cycle, and opens when late usage asks for it; late
+// usage that a closed cycle has not counted is charged in the next one, at the price of its month (BIL-25). Whether
+// a cancellation was inside the free window is the subscription's word (Waived); where it is not given, the window
+// is counted here.
 package billing

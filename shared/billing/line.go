@@ -9,7 +9,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"stoa/shared/fault"
-	"stoa/shared/metering"
 	"stoa/shared/money"
 	"stoa/shared/subscription"
 )
@@ -23,12 +22,14 @@ const (
 	Firm     State = "firm"     // owed, not yet on an invoice
 	Invoiced State = "invoiced" // on an invoice; by card also paid
 	Voided   State = "voided"   // cancelled inside the free window
+	Refunded State = "refunded" // given back in full after it was paid
 )
 
 // Kinds of charge lines.
 const (
-	KindTerm    = "term"
-	KindMetered = "metered"
+	KindTerm     = "term"
+	KindMetered  = "metered"
+	KindReturned = "returnedOrder" // the share of a refunded line that had been paid out
 )
 
 // Line is one rated amount (3.3). Everything it was computed from stands in it, so that later edits of prices
@@ -89,7 +90,7 @@ func (l *Line) rate() error {
 		return fmt.Errorf("rate %s: %w", l.SourceKey, err)
 	}
 	l.Net, l.Fee, l.Share = net.Minor, fee.Minor, net.Minor-fee.Minor
-	l.ID = derivedID(l.SourceKey)
+	l.ID = LineID(l.SourceKey)
 	l.Hash = hashOf([]string{
 		l.SourceKey, l.ChargeType, l.PublisherID, l.OfferID, l.PlanID, l.SubscriptionID, l.Dimension, l.BillingAccount, l.Market,
 		l.Currency, l.Quantity.String(), l.UnitPrice.String(), l.PeriodStart, l.PeriodEnd, l.ChargeDate, fmt.Sprint(l.Net, l.Tax, l.Fee),
@@ -187,14 +188,20 @@ func billingAccount(sub subscription.Subscription) string {
 	return sub.Beneficiary.TenantID
 }
 
-// meteredLine is the charge of a closed cycle (BIL-23): every unit that was accepted, at the price of the plan's
-// meter.
-func meteredLine(sub subscription.Subscription, r metering.Resource, c Cycle, planID string) Line {
-	first, last := c.days()
+// meteredLine is the charge of a part of a closed cycle (BIL-23): every unit that was accepted, at the price that
+// was fixed. Late use has a line of its own, which shows when it was (BIL-25).
+func meteredLine(sub subscription.Subscription, c Cycle, p Part) Line {
+	cycle := c.name()
+	if p.LateFrom != "" {
+		cycle += ":" + p.LateFrom
+	}
 	return Line{
-		SourceKey: fmt.Sprintf("metered:%s:%s:%s:%s", c.ResourceID, c.Dimension, planID, c.Month), Kind: KindMetered, ChargeType: "Usage",
-		PublisherID: r.PublisherID, OfferID: r.OfferID, PlanID: planID, SubscriptionID: sub.ID, Dimension: c.Dimension,
-		BillingAccount: billingAccount(sub), Market: r.Market, Currency: r.Currency,
-		PeriodStart: first, PeriodEnd: last, ChargeDate: last, State: Firm, // BIL-50
+		SourceKey: fmt.Sprintf("metered:%s:%s:%s:%s", c.ResourceID, c.Dimension, p.PlanID, cycle), Kind: KindMetered, ChargeType: "Usage",
+		PublisherID: sub.PublisherID, OfferID: sub.OfferID, PlanID: p.PlanID, SubscriptionID: sub.ID, Dimension: c.Dimension,
+		BillingAccount: billingAccount(sub), Market: sub.Market, Currency: sub.Currency, Quantity: p.Quantity, UnitPrice: p.UnitPrice,
+		PeriodStart: p.FirstDay, PeriodEnd: p.LastDay, ChargeDate: c.lastDay(), State: Firm, // BIL-50
 	}
 }
+
+// LineID is the id of the line with a source key (BIL-9).
+func LineID(sourceKey string) string { return derivedID(sourceKey) }

@@ -18,6 +18,8 @@ type rule struct {
 	Event          string        `json:"event"`
 	IdempotencyKey string        `json:"idempotencyKey"`
 	Postings       []rulePosting `json:"postings"`
+
+	key pattern
 }
 
 type rulePosting struct {
@@ -26,7 +28,8 @@ type rulePosting struct {
 	Amount   string `json:"amount"`   // named minor units, joined with + or -
 	Currency string `json:"currency"` // txn or pay
 
-	terms []term
+	terms   []term
+	account pattern
 }
 
 // term is one named amount of an expression.
@@ -61,11 +64,12 @@ func mustReadRules(data []byte) ruleTable {
 	for _, r := range file.Rules {
 		for i := range r.Postings {
 			p := &r.Postings[i]
-			p.terms = mustParseAmount(r.Event, p.Amount)
+			p.terms, p.account = mustParseAmount(r.Event, p.Amount), parsePattern(p.Account)
 			if p.Side != Debit && p.Side != Credit || p.Currency != "txn" && p.Currency != "pay" {
 				panic(fmt.Sprintf("posting-rules.json: %s: side %q, currency %q", r.Event, p.Side, p.Currency))
 			}
 		}
+		r.key = parsePattern(r.IdempotencyKey)
 		t.rules[r.Event] = r
 	}
 	return t
@@ -98,18 +102,32 @@ func FeePercent(chargeDate string) (decimal.Decimal, error) {
 
 var placeholder = regexp.MustCompile(`\{([A-Za-z]+)\}`)
 
-// fill puts names into a pattern such as "publisher:{p}:accrued".
-func fill(pattern string, names map[string]string) (string, error) {
-	missing := ""
-	text := placeholder.ReplaceAllStringFunc(pattern, func(p string) string {
-		value := names[p[1:len(p)-1]]
-		if value == "" {
-			missing = p
+// pattern is a text with placeholders, such as "publisher:{p}:accrued", taken apart: text, name, text, name …
+type pattern []string
+
+func parsePattern(text string) pattern {
+	var parts pattern
+	for {
+		at := placeholder.FindStringSubmatchIndex(text)
+		if at == nil {
+			return append(parts, text)
 		}
-		return value
-	})
-	if missing != "" {
-		return "", fmt.Errorf("%s: %s is not given", pattern, missing)
+		parts = append(parts, text[:at[0]], text[at[2]:at[3]])
+		text = text[at[1]:]
 	}
-	return text, nil
+}
+
+// fill puts names into a pattern.
+func (p pattern) fill(names map[string]string) (string, error) {
+	var text strings.Builder
+	for i, part := range p {
+		if i%2 == 1 {
+			name := part
+			if part = names[name]; part == "" {
+				return "", fmt.Errorf("%s is not given", name)
+			}
+		}
+		text.WriteString(part)
+	}
+	return text.String(), nil
 }

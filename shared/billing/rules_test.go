@@ -95,7 +95,37 @@ func TestPostIsRefused(t *testing.T) {
 	bad := Transaction{Key: "k", Postings: []Posting{
 		{Account: "a", Currency: "USD", Side: Debit, Amount: 5}, {Account: "b", Currency: "EUR", Side: Credit, Amount: 5},
 	}}
-	require.True(t, fault.Is(bad.Check(), fault.Invalid)) // BIL-91: balanced per currency
+	require.True(t, fault.Is(bad.Check(), fault.Invalid))                                   // BIL-91: balanced per currency
+	for n, fine := range map[int]bool{0: false, 1: false, 2: true, 200: true, 202: false} { // 3.8
+		var tx Transaction
+		for i := range n {
+			tx.Postings = append(tx.Postings, Posting{Account: "a", Currency: "USD", Side: []Side{Debit, Credit}[i%2], Amount: 1})
+		}
+		require.Equal(t, fine, tx.Check() == nil, "%d postings", n)
+	}
+	for _, amount := range []int64{0, -5} { // 3.8: the side says the sign
+		tx := Transaction{Postings: []Posting{{Account: "a", Currency: "USD", Side: Debit, Amount: amount}, {Account: "b", Currency: "USD", Side: Credit, Amount: amount}}}
+		require.True(t, fault.Is(tx.Check(), fault.Invalid))
+	}
+}
+
+// The id of a transaction sorts by its posting, its hash is that of its content and not of its times (3.8, BIL-93).
+func TestIdentityOfATransaction(t *testing.T) {
+	t.Parallel()
+	post := func(at time.Time, minor int64) Transaction {
+		tx, err := Post("earning.reported", Inputs{
+			Names: map[string]string{"p": "p1", "lineId": "l1", "n": "1"}, Amounts: map[string]int64{"released": minor},
+			Currency: "USD", OccurredAt: at, PostedAt: at,
+		})
+		require.NoError(t, err)
+		return tx
+	}
+	at := time.Date(2026, 1, 9, 23, 59, 59, 999_999_999, time.UTC)
+	first, second, other := post(at, 5), post(at.Add(1), 5), post(at, 6)
+	require.Less(t, first.ID, second.ID)
+	require.Equal(t, first.Hash, second.Hash, "BIL-93")
+	require.NotEqual(t, first.Hash, other.Hash, "BIL-93")
+	require.Equal(t, first.Key, other.Key)
 }
 
 // Whatever the amounts, a charge and its reversal balance and take each other back.

@@ -35,7 +35,7 @@ func New(d Deps) (*Service, error) {
 // Signal is the body of a message on the queue ledger-events. Kind says which other members it has.
 type Signal struct {
 	Kind           string       `json:"kind"`
-	SubscriptionID string       `json:"subscriptionId,omitempty"` // term
+	SubscriptionID string       `json:"subscriptionId,omitempty"` // term, ended
 	Term           int          `json:"term,omitempty"`           // term
 	ResourceID     string       `json:"resourceId,omitempty"`     // usage, cycleClose
 	Events         []UsageEvent `json:"events,omitempty"`         // usage
@@ -57,6 +57,7 @@ const (
 	SignalTerm   = "term"       // a paid term began
 	SignalUsage  = "usage"      // usage was accepted
 	SignalClose  = "cycleClose" // a metered cycle is over
+	SignalEnded  = "ended"      // a subscription has ended
 	SignalFirm   = "firm"       // a free window is over
 	SignalMature = "mature"     // a holding period is over
 	SignalPost   = "post"       // postings are to reach their accounts
@@ -71,6 +72,8 @@ func (s *Service) Handle(ctx context.Context, in Signal) error {
 		return s.ChargeUsage(ctx, in.ResourceID, in.Events)
 	case SignalClose:
 		return s.CloseCycle(ctx, in.ResourceID, in.Dimension, in.Month)
+	case SignalEnded:
+		return s.EndUsage(ctx, in.SubscriptionID)
 	case SignalFirm:
 		return s.Confirm(ctx, in.PublisherID, in.LineID)
 	case SignalMature:
@@ -97,8 +100,9 @@ func unknown(what string) error {
 	return fault.New(fault.Unavailable, "NotYetKnown", "", "%s is not known yet", what)
 }
 
-// ChargeTerm charges a term of a subscription (BIL-15). Charging it again is nothing; the error is Conflict
-// "BillingConflict" when the term has changed since it was charged, and Unavailable while it is not known.
+// ChargeTerm charges a term of a subscription (BIL-15), or takes the charge back when the subscription was
+// cancelled inside the free window. Charging it again is nothing; the error is Conflict "BillingConflict" when the
+// term has changed since it was charged, and Unavailable while it is not known.
 func (s *Service) ChargeTerm(ctx context.Context, subscriptionID string, number int) error {
 	sub, err := s.deps.Subscriptions.Subscription(ctx, subscriptionID)
 	if fault.Is(err, fault.NotFound) {
@@ -112,6 +116,12 @@ func (s *Service) ChargeTerm(ctx context.Context, subscriptionID string, number 
 			line, err := termLine(sub, t)
 			if err != nil {
 				return err
+			}
+			if sub.Waived {
+				if err := s.waive(ctx, line); err != nil {
+					return err
+				}
+				return s.EndUsage(ctx, sub.ID) // what was used is charged (BIL-26)
 			}
 			return s.charge(ctx, line)
 		}
@@ -220,7 +230,7 @@ func (s *Service) Confirm(ctx context.Context, publisherID, lineID string) error
 		return fmt.Errorf("confirm line %s: %w", lineID, err)
 	}
 	b := Batch{PublisherID: publisherID}
-	if !sub.EndedAt.IsZero() && !sub.EndedAt.After(line.FirmAt) {
+	if sub.Waived || !sub.EndedAt.IsZero() && !sub.EndedAt.After(line.FirmAt) {
 		err = s.void(&b, line, now)
 	} else {
 		err = s.capture(&b, line, now)
@@ -228,7 +238,7 @@ func (s *Service) Confirm(ctx context.Context, publisherID, lineID string) error
 	if err != nil {
 		return fmt.Errorf("confirm line %s: %w", lineID, err)
 	}
-	return settled(s.deps.Ledger.Apply(ctx, b), "confirm line "+lineID)
+	return s.apply(ctx, b, "confirm line "+lineID)
 }
 
 // void adds to the batch that a pending line is taken back, exactly (BIL-6).
@@ -244,12 +254,33 @@ func (s *Service) void(b *Batch, line Line, now time.Time) error {
 	return nil
 }
 
-// settled is the error of an act that another may have done at the same time: then it is done.
-func settled(err error, what string) error {
-	if err == nil || fault.Is(err, fault.Conflict) {
+// apply writes a batch that another may write at the same time: when its transactions are there, it is done. The
+// error is Conflict "LedgerConflict" when one is there with other content (BIL-93), and Unavailable when another
+// part of the batch was in the way.
+func (s *Service) apply(ctx context.Context, b Batch, what string) error {
+	err := s.deps.Ledger.Apply(ctx, b)
+	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	if !fault.Is(err, fault.Conflict) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	done := len(b.Transactions) > 0
+	for _, t := range b.Transactions {
+		stored, err := s.deps.Ledger.Transaction(ctx, b.PublisherID, t.Key)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			done = false
+		case err != nil:
+			return fmt.Errorf("%s: %w", what, err)
+		case stored.Hash != t.Hash:
+			return fault.New(fault.Conflict, "LedgerConflict", t.Key, "%s was posted with other content before", t.Key)
+		}
+	}
+	if !done {
+		return fault.New(fault.Unavailable, "LedgerBusy", "", "%s: another was there at the same time", what).Because(err)
+	}
+	return nil
 }
 
 // Mature moves the share of a line from escrow to payable when its holding period is over (PAY-6).
@@ -290,5 +321,5 @@ func (s *Service) MatureRelease(ctx context.Context, r Release) error {
 	}
 	r.Matured = true
 	b := Batch{PublisherID: r.PublisherID, Transactions: []Transaction{t}, Releases: []Release{r}}
-	return settled(s.deps.Ledger.Apply(ctx, b), "mature line "+r.LineID)
+	return s.apply(ctx, b, "mature line "+r.LineID)
 }

@@ -5,7 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math/big"
+	"slices"
+	"strconv"
 	"time"
 
 	"stoa/shared/fault"
@@ -70,13 +71,14 @@ func Post(event string, in Inputs) (Transaction, error) {
 	if !ok {
 		return Transaction{}, fmt.Errorf("post %s: there is no such rule", event)
 	}
-	key, err := fill(r.IdempotencyKey, in.Names)
+	key, err := r.key.fill(in.Names)
 	if err != nil {
 		return Transaction{}, fmt.Errorf("post %s: %w", event, err)
 	}
 	t := Transaction{
 		Key: key, Event: event, OccurredAt: in.OccurredAt.UTC(), PostedAt: in.PostedAt.UTC(), LineID: in.LineID, Reverses: in.Reverses,
 	}
+	t.Postings = make([]Posting, 0, len(r.Postings))
 	for _, p := range r.Postings {
 		posting, err := p.evaluate(in)
 		if err != nil {
@@ -127,7 +129,7 @@ func (p rulePosting) evaluate(in Inputs) (Posting, error) {
 		}
 		posting.Side, posting.Amount = p.Side.other(), positive.Minor
 	}
-	account, err := fill(p.Account, in.Names)
+	account, err := p.account.fill(in.Names)
 	posting.Account = account
 	return posting, err
 }
@@ -140,23 +142,28 @@ func (t Transaction) Check() error {
 	if len(t.Postings) < 2 || len(t.Postings) > maxPostings {
 		return t.bad("has %d postings", len(t.Postings))
 	}
-	sums := map[string]*big.Int{}
+	sums := make([]money.Amount, 0, 2)
 	for _, p := range t.Postings {
-		if _, known := money.MinorUnits(p.Currency); !known || p.Amount <= 0 || p.Account == "" {
+		if _, known := money.MinorUnits(p.Currency); !known || p.Amount <= 0 || p.Account == "" || p.Side != Debit && p.Side != Credit {
 			return t.bad("has a posting of %d %s on %q", p.Amount, p.Currency, p.Account)
 		}
-		if sums[p.Currency] == nil {
-			sums[p.Currency] = new(big.Int)
+		i := slices.IndexFunc(sums, func(a money.Amount) bool { return a.Currency == p.Currency })
+		if i < 0 {
+			i, sums = len(sums), append(sums, money.Amount{Currency: p.Currency})
 		}
-		amount := big.NewInt(p.Amount)
+		amount := p.Amount
 		if p.Side == Credit {
-			amount.Neg(amount)
+			amount = -amount
 		}
-		sums[p.Currency].Add(sums[p.Currency], amount)
+		sum, err := sums[i].Add(money.Amount{Minor: amount, Currency: p.Currency})
+		if err != nil {
+			return t.bad("does not fit: %v", err)
+		}
+		sums[i] = sum
 	}
-	for currency, sum := range sums {
-		if sum.Sign() != 0 {
-			return t.bad("is out of balance by %s minor units of %s", sum, currency)
+	for _, sum := range sums {
+		if sum.Minor != 0 {
+			return t.bad("is out of balance by %s", sum)
 		}
 	}
 	return nil
@@ -166,12 +173,25 @@ func (t Transaction) bad(format string, args ...any) error {
 	return fault.New(fault.Invalid, "InvalidTransaction", t.Key, "the transaction %s %s", t.Key, fmt.Sprintf(format, args...))
 }
 
-// hash is the content of a transaction without its times: the same act, done again later, has the same.
+// hash is the content of a transaction without its times: the same act, done again later, has the same. Each part
+// is led by its length, so that no two contents read alike.
 func (t Transaction) hash() string {
-	return hashOf(struct {
-		Event, Key, Line, Reverses string
-		Postings                   []Posting
-	}{t.Event, t.Key, t.LineID, t.Reverses, t.Postings})
+	text := make([]byte, 0, 512)
+	add := func(part string) {
+		text = append(strconv.AppendInt(text, int64(len(part)), 10), ':')
+		text = append(text, part...)
+	}
+	for _, part := range []string{t.Event, t.Key, t.LineID, t.Reverses} {
+		add(part)
+	}
+	for _, p := range t.Postings {
+		add(p.Account)
+		add(p.Currency)
+		add(string(p.Side))
+		text = append(strconv.AppendInt(text, p.Amount, 10), ';')
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // hashOf is the SHA-256 of a value's JSON, whose member order is that of its type.

@@ -50,7 +50,11 @@ func (a Amount) Add(b Amount) (Amount, error) {
 	if a.Currency != b.Currency {
 		return Amount{}, fault.New(fault.Invalid, "CurrencyMismatch", "currency", "%s and %s cannot be added", a.Currency, b.Currency)
 	}
-	return fit(new(big.Int).Add(big.NewInt(a.Minor), big.NewInt(b.Minor)), a.Currency)
+	sum := a.Minor + b.Minor
+	if (sum > a.Minor) != (b.Minor > 0) { // it went round the other way
+		return Amount{}, tooLarge()
+	}
+	return Amount{Minor: sum, Currency: a.Currency}, nil
 }
 
 // Sub is the difference, with the errors of Add.
@@ -58,7 +62,11 @@ func (a Amount) Sub(b Amount) (Amount, error) {
 	if a.Currency != b.Currency {
 		return Amount{}, fault.New(fault.Invalid, "CurrencyMismatch", "currency", "%s and %s cannot be subtracted", a.Currency, b.Currency)
 	}
-	return fit(new(big.Int).Sub(big.NewInt(a.Minor), big.NewInt(b.Minor)), a.Currency)
+	difference := a.Minor - b.Minor
+	if (difference < a.Minor) != (b.Minor > 0) {
+		return Amount{}, tooLarge()
+	}
+	return Amount{Minor: difference, Currency: a.Currency}, nil
 }
 
 // Rat is the exact value in whole units of the currency.
@@ -154,9 +162,13 @@ func halfEven(r *big.Rat) *big.Int {
 
 func fit(minor *big.Int, currency string) (Amount, error) {
 	if !minor.IsInt64() {
-		return Amount{}, fault.New(fault.Invalid, "AmountTooLarge", "amount", "the amount does not fit")
+		return Amount{}, tooLarge()
 	}
 	return Amount{Minor: minor.Int64(), Currency: currency}, nil
+}
+
+func tooLarge() error {
+	return fault.New(fault.Invalid, "AmountTooLarge", "amount", "the amount does not fit")
 }
 
 func unknown(currency string) error {

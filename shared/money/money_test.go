@@ -117,6 +117,32 @@ func TestSplitIsWhole(t *testing.T) {
 	})
 }
 
+// Sums and differences are those of whole numbers, or do not fit (BIL-8).
+func TestSumsAreExact(t *testing.T) {
+	t.Parallel()
+	edges := []int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64}
+	rapid.Check(t, func(t *rapid.T) {
+		number := rapid.OneOf(rapid.SampledFrom(edges), rapid.Int64())
+		a := money.Amount{Minor: number.Draw(t, "a"), Currency: "USD"}
+		b := money.Amount{Minor: number.Draw(t, "b"), Currency: "USD"}
+		for _, c := range []struct {
+			exact *big.Int
+			of    func(money.Amount) (money.Amount, error)
+		}{
+			{new(big.Int).Add(big.NewInt(a.Minor), big.NewInt(b.Minor)), a.Add},
+			{new(big.Int).Sub(big.NewInt(a.Minor), big.NewInt(b.Minor)), a.Sub},
+		} {
+			got, err := c.of(b)
+			require.Equal(t, c.exact.IsInt64(), err == nil)
+			if err == nil {
+				require.Equal(t, c.exact.Int64(), got.Minor)
+				continue
+			}
+			require.True(t, fault.Is(err, fault.Invalid))
+		}
+	})
+}
+
 func TestRoundIsTheNearest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

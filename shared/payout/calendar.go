@@ -18,18 +18,24 @@ var scheduleJSON []byte
 //go:embed payout-thresholds.json
 var thresholdsJSON []byte
 
-var sendDay = mustReadSchedule(scheduleJSON)
+// sendDay is the day of the month the orders go out, sendTime the time of that day in UTC.
+var sendDay, sendTime = mustReadSchedule(scheduleJSON)
 
-func mustReadSchedule(data []byte) int {
+func mustReadSchedule(data []byte) (day int, clock time.Duration) {
 	var file struct {
 		Calendar struct {
-			SendDay int `json:"sendDay"`
+			SendDay int    `json:"sendDay"`
+			SendUTC string `json:"sendUtc"`
 		} `json:"calendar"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil || file.Calendar.SendDay == 0 {
 		panic(fmt.Sprintf("payout-schedule.json: no sendDay: %v", err))
 	}
-	return file.Calendar.SendDay
+	at, err := time.Parse("15:04", file.Calendar.SendUTC)
+	if err != nil {
+		panic(fmt.Sprintf("payout-schedule.json: sendUtc: %v", err))
+	}
+	return file.Calendar.SendDay, time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute
 }
 
 // threshold is the least earning, in USD cents, that is paid (PAY-23).
@@ -91,6 +97,9 @@ func (m Month) SendDate() time.Time {
 	}
 	return day
 }
+
+// SendAt is the instant of the send date from which on the orders go out.
+func (m Month) SendAt() time.Time { return m.SendDate().Add(sendTime) }
 
 // RunID is the one run of the month (PAY-20).
 func (m Month) RunID() string { return "payout-commercialMarketplace-" + string(m) }

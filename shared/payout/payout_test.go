@@ -15,6 +15,7 @@ import (
 	"stoa/shared/blobs/blobstest"
 	"stoa/shared/fault"
 	"stoa/shared/message"
+	"stoa/shared/money"
 	"stoa/shared/payout"
 	"stoa/shared/store"
 )
@@ -70,18 +71,31 @@ func (w *world) sell(t testing.TB, id, price, currency string) {
 	require.Empty(t, w.Pump(t, nil))
 }
 
-// work opens a run and works on its items as the queue brings them.
+// work opens a run and does what the queue brings, until nothing is left that is due.
 func (w *world) work(t testing.TB, month payout.Month) {
 	t.Helper()
 	run, err := w.payouts.OpenRun(t.Context(), month)
 	require.NoError(t, err)
 	require.Equal(t, "payout-commercialMarketplace-"+string(month), run.ID)
-	for _, m := range w.Outbox.Take(message.PayoutItems) {
-		var body struct{ RunID, PublisherID string }
-		require.NoError(t, json.Unmarshal(m.Body, &body))
-		require.NoError(t, w.payouts.ComputeItem(t.Context(), body.RunID, body.PublisherID))
-	}
+	w.deliver(t)
 	require.Empty(t, w.Pump(t, nil))
+}
+
+// deliver does what the queue brings, and returns how many messages that were.
+func (w *world) deliver(t testing.TB) (n int) {
+	t.Helper()
+	for {
+		batch := w.Outbox.Take(message.PayoutItems)
+		if len(batch) == 0 {
+			return n
+		}
+		for _, m := range batch {
+			var body payout.Work
+			require.NoError(t, json.Unmarshal(m.Body, &body))
+			require.NoError(t, w.payouts.Handle(t.Context(), body))
+			n++
+		}
+	}
 }
 
 func (w *world) item(t testing.TB) payout.Item {
@@ -101,18 +115,22 @@ func TestFromSaleToPayment(t *testing.T) {
 	require.Equal(t, payout.NothingDue, w.item(t).State) // PAY-5: captured 2020-09-07, so not in the run of October
 	w.Set(clock(2020, 11, 5, 9))
 	w.work(t, "2020-11")
-	it := w.item(t)
+	it := w.item(t) // PAY-6: nobody had matured the line, the run did; the late message changes nothing
 	require.Equal(t, payout.Prepared, it.State)
 	require.Equal(t, "000000000001", it.PaymentID)
+	require.Equal(t, money.Amount{Minor: it.EarnedUSD, Currency: "USD"}, it.Total) // PAY-26, PAY-36
 	require.Equal(t, map[string]int64{
 		"platform:cash": 50000, "publisher:{p}:inpayment": -40000, "platform:revenue:storeFee": -10000, // 20 % then
 	}, w.Balances(t, "USD", billingtest.Accounts...))
-	w.Set(clock(2020, 11, 12, 23))
-	w.work(t, "2020-11")
+	w.Set(clock(2020, 11, 13, 8).Add(-1))
+	require.Zero(t, w.deliver(t))
+	require.True(t, fault.Is(w.payouts.SendItem(t.Context(), it.RunID, "contoso"), fault.Unavailable), "too early")
 	require.Equal(t, payout.Prepared, w.item(t).State)
-	w.Set(clock(2020, 11, 13, 0)) // PAY-31
+	w.Set(clock(2020, 11, 13, 8)) // PAY-31: its message has waited for that
+	require.NotZero(t, w.deliver(t))
 	for range 3 {
 		w.work(t, "2020-11") // PAY-20: again and again changes nothing
+		require.NoError(t, w.payouts.SendItem(t.Context(), it.RunID, "contoso"))
 	}
 	require.Equal(t, payout.Sent, w.item(t).State)
 	require.Equal(t, map[string]int64{
@@ -197,7 +215,7 @@ func TestCutoffIsStrict(t *testing.T) {
 
 func TestTooEarly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, payout.Month("2026-03").Cutoff().Add(-1))
+	w := newWorld(t, payout.Month("2026-03").Cutoff().Add(-time.Minute-1))
 	_, err := w.payouts.OpenRun(t.Context(), "2026-03")
 	require.True(t, fault.Is(err, fault.Conflict))
 	require.True(t, fault.Is(w.payouts.ComputeItem(t.Context(), "payout-2026-03", "contoso"), fault.Invalid))
@@ -211,6 +229,7 @@ func TestForeignCurrencyIsConverted(t *testing.T) {
 	w.Set(clock(2026, 2, 16, 0))
 	run, err := w.payouts.OpenRun(t.Context(), "2026-02")
 	require.NoError(t, err)
+	require.NoError(t, w.payouts.List(t.Context(), run.ID, 0))
 	err = w.payouts.ComputeItem(t.Context(), run.ID, "contoso")
 	require.Equal(t, "RateMissing", fault.As(err).Code) // PAY-30: a person must give it
 	require.NoError(t, w.Ledger.SetRate(t.Context(), "EUR", "2026-01-01", decimal.RequireFromString("0.90")))
@@ -231,6 +250,7 @@ func TestManyLinesManyWorkers(t *testing.T) {
 	w.Set(clock(2026, 2, 16, 0))
 	run, err := w.payouts.OpenRun(t.Context(), "2026-02")
 	require.NoError(t, err)
+	require.NoError(t, w.payouts.List(t.Context(), run.ID, 0))
 	var group sync.WaitGroup
 	for range 6 {
 		group.Go(func() {

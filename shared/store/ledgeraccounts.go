@@ -98,7 +98,6 @@ func (s *Ledger) post(ctx context.Context, partition string, legs []leg) error {
 	lock := &s.locks[shardOf(partition, len(s.locks))]
 	lock.Lock()
 	defer lock.Unlock()
-	legs = append([]leg(nil), legs...)
 	var err error
 	for try := range postTries {
 		if len(legs) == 0 {
@@ -114,7 +113,9 @@ func (s *Ledger) post(ctx context.Context, partition string, legs []leg) error {
 		case err == nil:
 			return nil
 		case fault.Is(err, fault.Conflict) && n >= 0 && n < len(legs):
-			legs = append(legs[:n], legs[n+1:]...)
+			if legs, err = s.missing(ctx, partition, legs); err != nil {
+				return err
+			}
 			continue
 		case !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.StaleETag):
 			return err
@@ -126,6 +127,31 @@ func (s *Ledger) post(ctx context.Context, partition string, legs []leg) error {
 		}
 	}
 	return err
+}
+
+// missing are the postings that are not there yet. All are looked for when one was found, because postings come
+// together: a message that is told again has all of them in the way.
+func (s *Ledger) missing(ctx context.Context, partition string, legs []leg) ([]leg, error) {
+	there := make([]bool, len(legs))
+	indexes := make([]int, len(legs))
+	for i := range indexes {
+		indexes[i] = i
+	}
+	err := parallel(indexes, func(i int) error {
+		_, err := s.db.Table(ledgerTable).Get(ctx, partition, legs[i].key)
+		there[i] = err == nil
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		return err
+	})
+	var missing []leg
+	for i, l := range legs {
+		if !there[i] {
+			missing = append(missing, l)
+		}
+	}
+	return missing, err
 }
 
 // postOps are the inserts of the postings, in order, followed by the sums of their currencies.

@@ -49,37 +49,69 @@ func payPageKey(paymentID string, page int) string {
 	return payPagePrefix + table.Join(paymentID) + fmt.Sprintf("|%06d", page)
 }
 
-// itemMessage asks for the work on an item.
-type itemMessage struct {
-	RunID       string `json:"runId"`
-	PublisherID string `json:"publisherId"`
+// runRow is a run with how far its publishers are listed.
+type runRow struct {
+	payout.Run
+	Pages int    `json:"pages"`
+	After string `json:"after,omitempty"`
+}
+
+func runOf(r payout.Run) table.Row {
+	return table.Row{Partition: payoutRuns, Key: table.Join(r.ID), ETag: r.Tag, Data: encode(runRow{r, r.Pages, r.After})}
 }
 
 // AddRun implements payout.Store.
-func (s *Payouts) AddRun(ctx context.Context, r payout.Run) (payout.Run, error) {
-	at := table.Row{Partition: payoutRuns, Key: table.Join(r.ID), Data: encode(r)}
-	_, err := s.db.Table(payoutsTable).Apply(ctx, table.Op{Action: table.Insert, Row: at})
-	if err == nil || !fault.Is(err, fault.Conflict) {
-		return r, err
+func (s *Payouts) AddRun(ctx context.Context, r payout.Run, msgs ...message.Message) (payout.Run, error) {
+	tags, err := s.db.Commit(ctx, payoutsTable, []table.Op{{Action: table.Insert, Row: runOf(r)}}, msgs...)
+	if fault.Is(err, fault.Conflict) {
+		return s.Run(ctx, r.ID)
 	}
-	row, err := s.db.Table(payoutsTable).Get(ctx, at.Partition, at.Key)
 	if err != nil {
-		return payout.Run{}, fmt.Errorf("read run %s: %w", r.ID, err)
+		return r, fmt.Errorf("add run %s: %w", r.ID, err)
 	}
-	var stored payout.Run
-	return stored, decode(row, &stored)
+	r.Tag = tags[0]
+	return r, nil
 }
 
-// AddItem implements payout.Store.
-func (s *Payouts) AddItem(ctx context.Context, it payout.Item) error {
-	work := message.New(it.RunID+":"+it.PublisherID, message.PayoutItems, itemMessage{it.RunID, it.PublisherID})
-	_, err := s.db.Commit(ctx, payoutsTable, []table.Op{{Action: table.Insert, Row: table.Row{
-		Partition: payoutsOf(it.PublisherID), Key: itemKey(it.Month), Data: encode(it),
-	}}}, work)
-	if fault.Is(err, fault.Conflict) {
-		return s.db.Send(ctx, work)
+// Run implements payout.Store.
+func (s *Payouts) Run(ctx context.Context, runID string) (payout.Run, error) {
+	row, err := s.db.Table(payoutsTable).Get(ctx, payoutRuns, table.Join(runID))
+	if err != nil {
+		return payout.Run{}, fmt.Errorf("read run %s: %w", runID, err)
 	}
-	return err
+	var stored runRow
+	if err := decode(row, &stored); err != nil {
+		return payout.Run{}, err
+	}
+	r := stored.Run
+	r.Pages, r.After, r.Tag = stored.Pages, stored.After, row.ETag
+	return r, nil
+}
+
+// SaveRun implements payout.Store.
+func (s *Payouts) SaveRun(ctx context.Context, r payout.Run, msgs ...message.Message) error {
+	if _, err := s.db.Commit(ctx, payoutsTable, []table.Op{{Action: table.Replace, Row: runOf(r)}}, msgs...); err != nil {
+		return fmt.Errorf("save run %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// AddItems implements payout.Store. An item and its message are one act, so one that is there is queued, too.
+func (s *Payouts) AddItems(ctx context.Context, items []payout.Item) error {
+	return parallel(items, func(it payout.Item) error {
+		_, err := s.db.Commit(ctx, payoutsTable, []table.Op{{Action: table.Insert, Row: table.Row{
+			Partition: payoutsOf(it.PublisherID), Key: itemKey(it.Month), Data: encode(it),
+		}}}, payout.ItemWork(it))
+		if err != nil && !fault.Is(err, fault.Conflict) {
+			return fmt.Errorf("add the payout item of %s: %w", it.PublisherID, err)
+		}
+		return nil
+	})
+}
+
+// Send implements payout.Store.
+func (s *Payouts) Send(ctx context.Context, msgs ...message.Message) error {
+	return s.db.Send(ctx, msgs...)
 }
 
 // Item implements payout.Store.
@@ -93,10 +125,10 @@ func (s *Payouts) Item(ctx context.Context, publisherID string, month payout.Mon
 }
 
 // SaveItem implements payout.Store.
-func (s *Payouts) SaveItem(ctx context.Context, it payout.Item) (payout.Item, error) {
-	tags, err := s.db.Table(payoutsTable).Apply(ctx, table.Op{Action: table.Replace, Row: table.Row{
+func (s *Payouts) SaveItem(ctx context.Context, it payout.Item, msgs ...message.Message) (payout.Item, error) {
+	tags, err := s.db.Commit(ctx, payoutsTable, []table.Op{{Action: table.Replace, Row: table.Row{
 		Partition: payoutsOf(it.PublisherID), Key: itemKey(it.Month), ETag: it.Tag, Data: encode(it),
-	}})
+	}}}, msgs...)
 	if err != nil {
 		return it, fmt.Errorf("save payout item %s of %s: %w", it.Month, it.PublisherID, err)
 	}
@@ -108,6 +140,7 @@ func (s *Payouts) SaveItem(ctx context.Context, it payout.Item) (payout.Item, er
 func (s *Payouts) Items(ctx context.Context, publisherID, after string, limit int) ([]payout.Item, string, error) {
 	page, err := s.db.Table(payoutsTable).Query(ctx, table.Query{
 		Partition: payoutsOf(publisherID), From: itemPrefix, Until: table.PrefixEnd(itemPrefix), Limit: limit, After: after,
+		WithETags: true,
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("payouts of %s: %w", publisherID, err)
@@ -117,6 +150,7 @@ func (s *Payouts) Items(ctx context.Context, publisherID, after string, limit in
 		if err := decode(row, &items[i]); err != nil {
 			return nil, "", err
 		}
+		items[i].Tag = row.ETag
 	}
 	return items, page.Next, nil
 }
@@ -146,10 +180,13 @@ func (s *Payouts) Page(ctx context.Context, publisherID, paymentID string, page 
 	return data.Lines, json.Unmarshal(row.Data, &data)
 }
 
-// NextPaymentID implements payout.Store. An id that was taken and not used leaves a gap.
+// NextPaymentID implements payout.Store. An id that was taken and not used leaves a gap. The row names who took the
+// last one: a replacement whose content stands there already is taken for one of our own with a lost answer, and two
+// who take the same id must not both be told that.
 func (s *Payouts) NextPaymentID(ctx context.Context) (string, error) {
 	var counter struct {
-		Next int64 `json:"next"`
+		Next int64  `json:"next"`
+		By   string `json:"by"`
 	}
 	var err error
 	for range paymentTries {
@@ -168,10 +205,10 @@ func (s *Payouts) NextPaymentID(ctx context.Context) (string, error) {
 		}
 		taken := counter.Next
 		counter.Next++
+		counter.By = s.db.deps.NewID()
 		row.Data = encode(counter)
 		op.Row = row
 		if _, err = s.db.Table(payoutsTable).Apply(ctx, op); err == nil {
-
 			return fmt.Sprintf("%012d", taken), nil
 		}
 		if !fault.Is(err, fault.StaleETag) && !fault.Is(err, fault.Conflict) {

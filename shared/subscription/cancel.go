@@ -60,7 +60,10 @@ func (d *decision) unsubscribe(e Event, source Source, pending *Operation) (Oper
 	}
 	d.supersede(pending, ReasonCancelled, "The subscription was cancelled.")
 	d.sub.EndedAt = d.now
-	d.waive()
+	if !d.sub.ActivatedAt.IsZero() {
+		d.waive()
+		d.endUsage()
+	}
 	d.mail("cancelled", "Your subscription has ended", "Your subscription %s has ended.", d.sub.Name)
 	if m.Operation == "" {
 		return Operation{}, nil
@@ -71,7 +74,7 @@ func (d *decision) unsubscribe(e Event, source Source, pending *Operation) (Oper
 // waive notes that nothing is charged: the end came within the free window, counted from the instant of
 // activation, limits included (FUL-61). The ledger is told of the running term once more.
 func (d *decision) waive() {
-	if d.sub.ActivatedAt.IsZero() || d.now.Sub(d.sub.ActivatedAt) > d.freeWindow() {
+	if d.now.Sub(d.sub.ActivatedAt) > d.freeWindow() {
 		return
 	}
 	d.sub.Waived = true

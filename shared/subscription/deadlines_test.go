@@ -218,6 +218,7 @@ func TestFreeWindow(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, tc.waived, w.Read(id).Waived)
 			require.Equal(t, tc.waived, len(terms(t, w)) == 2, "the ledger is told again")
+			require.Equal(t, []string{"ended:s"}, told(t, w, "ended"))
 		})
 	}
 }

@@ -31,7 +31,10 @@ func kindOf(err error) string {
 }
 
 // terms are the terms the ledger was told of.
-func terms(t *testing.T, w *subscriptiontest.World) []string {
+func terms(t *testing.T, w *subscriptiontest.World) []string { return told(t, w, "term") }
+
+// told are the messages of a kind that the ledger got.
+func told(t *testing.T, w *subscriptiontest.World, kind string) []string {
 	t.Helper()
 	var out []string
 	for _, m := range w.Outbox.Messages(message.LedgerEvents) {
@@ -40,8 +43,9 @@ func terms(t *testing.T, w *subscriptiontest.World) []string {
 			Term                 int
 		}
 		require.NoError(t, json.Unmarshal(m.Body, &body))
-		require.Equal(t, "term", body.Kind)
-		out = append(out, strings.ReplaceAll(m.ID, body.SubscriptionID, "s"))
+		if body.Kind == kind {
+			out = append(out, strings.ReplaceAll(m.ID, body.SubscriptionID, "s"))
+		}
 	}
 	return out
 }

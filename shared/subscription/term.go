@@ -84,15 +84,20 @@ func (d *decision) beginTerm(trial bool) {
 	d.deadline(TermEnd, fmt.Sprintf("%d:%s", number, t.StartDate), t.EndsAt())
 }
 
-// ledgerTerm is the message that a paid term began.
-type ledgerTerm struct {
+// ledgerSignal is a message to the ledger: that a paid term began, or that the subscription has ended.
+type ledgerSignal struct {
 	Kind           string `json:"kind"`
 	SubscriptionID string `json:"subscriptionId"`
-	Term           int    `json:"term"`
+	Term           int    `json:"term,omitempty"`
 }
 
 // chargeTerm tells the ledger of a paid term; the mark tells a second telling of the same term apart.
 func (d *decision) chargeTerm(number int, mark string) {
 	d.send(message.New(fmt.Sprintf("term:%s:%d%s", d.sub.ID, number, mark), message.LedgerEvents,
-		ledgerTerm{Kind: "term", SubscriptionID: d.sub.ID, Term: number}))
+		ledgerSignal{Kind: "term", SubscriptionID: d.sub.ID, Term: number}))
+}
+
+// endUsage tells the ledger that what was used is to be charged (BIL-26).
+func (d *decision) endUsage() {
+	d.send(message.New("ended:"+d.sub.ID, message.LedgerEvents, ledgerSignal{Kind: "ended", SubscriptionID: d.sub.ID}))
 }

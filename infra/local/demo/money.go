@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -58,7 +59,10 @@ func (w *Walk) payout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	month := w.stack.Clock.Now().Format("2006-01")
+	month, err := latestMonth(first)
+	if err != nil {
+		return err
+	}
 	if err := w.do(ctx, request{method: http.MethodPost, path: "/operator/v1/payoutRuns", token: w.operator, body: object{"month": month}, want: http.StatusOK}); err != nil {
 		return err
 	}
@@ -75,3 +79,16 @@ func (w *Walk) payout(ctx context.Context) error {
 
 // Pass moves the clock and signs in again, for tests and measurements.
 func (w *Walk) Pass(ctx context.Context, by string) error { return w.pass(ctx, by) }
+
+// latestMonth is that of the newest payout of a list.
+func latestMonth(list answer) (string, error) {
+	var page struct {
+		Value []struct {
+			Month string `json:"month"`
+		} `json:"value"`
+	}
+	if err := json.Unmarshal(list.raw, &page); err != nil || len(page.Value) == 0 {
+		return "", fmt.Errorf("no payout is listed in %s", clip(string(list.raw), 300))
+	}
+	return page.Value[0].Month, nil
+}

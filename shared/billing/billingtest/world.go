@@ -34,12 +34,13 @@ type World struct {
 	mu            sync.Mutex
 	now           time.Time
 	subscriptions map[string]subscription.Subscription
+	price         decimal.Decimal // of the dimension email
 }
 
 // New makes a world whose clock stands at now.
 func New(t testing.TB, now time.Time) *World {
 	t.Helper()
-	w := &World{now: now, subscriptions: map[string]subscription.Subscription{}}
+	w := &World{now: now, subscriptions: map[string]subscription.Subscription{}, price: decimal.New(1, -1)}
 	w.DB, w.Outbox = storetest.NewTwin(w.Now)
 	w.Ledger, w.Usage = store.NewLedger(w.DB), store.NewUsage(w.DB)
 	var err error
@@ -78,13 +79,22 @@ func (w *World) Subscription(_ context.Context, id string) (subscription.Subscri
 	return sub, nil
 }
 
-// Resource implements metering.Resources: every plan has the dimension email at 0.10 USD.
+// Price changes what a unit of the dimension email costs from now on, in USD.
+func (w *World) Price(perUnit string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.price = decimal.RequireFromString(perUnit)
+}
+
+// Resource implements metering.Resources: every plan has the dimension email, at 0.10 USD unless that was changed.
 func (w *World) Resource(ctx context.Context, ref string) (metering.Resource, error) {
 	sub, err := w.Subscription(ctx, ref)
 	if err != nil {
 		return metering.Resource{}, err
 	}
-	meters := []offer.Meter{{DimensionID: "email", Enabled: true, PricePerUnitUSD: decimal.New(1, -1)}}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	meters := []offer.Meter{{DimensionID: "email", Enabled: true, PricePerUnitUSD: w.price}}
 	return metering.ResourceOf(sub, offer.Version{Content: offer.Content{
 		Technical:  offer.Technical{TenantID: "t1", AppID: "a1"},
 		Dimensions: []offer.Dimension{{ID: "email"}},
