@@ -91,7 +91,7 @@ func (w *wiring) mountOffers() error {
 	snapshots := store.NewSnapshots(w.files)
 	w.offers = store.NewOffers(w.db, snapshots)
 	uploaded := &packages.Service{Uploads: uploads{w.files}, Reports: store.NewReports(w.files), Store: w.offers, Now: w.now}
-	publishing := &publish.Service{Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Now: w.now}
+	publishing := &publish.Service{Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Secrets: w.box, Now: w.now}
 	h := offersfn.New(offersfn.Deps{
 		Offers:  &offer.Service{Store: w.offers, Sealer: w.box, Now: w.now},
 		Publish: publishing, Packages: uploaded, Catalogue: w.offers, Links: w.files, Files: w.files,
@@ -211,7 +211,7 @@ func (w *wiring) mountUpkeep() error {
 		}
 		post.Sender = relay
 	}
-	notify := &notificationsfn.Handler{Post: post, Parked: w.dead}
+	notify := &notificationsfn.Handler{Post: post, Parked: w.dead, Later: w.db, Now: w.now}
 	w.mux.Mount("notifications", notify.Run, queueLimit)
 	due := &agendafn.Handler{Due: upkeep{w.db, w.usage}, Now: w.now, DrainDeadLetters: func(ctx context.Context) (int, error) { return w.dead.Drain(ctx, w.bus) }}
 	w.mux.Mount("agenda", due.Run, timerLimit)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,4 +54,40 @@ func TestQueueNamesOfTheCode(t *testing.T) {
 		message.PublishSteps, message.Webhooks, message.LedgerEvents, message.Leads, message.TestDrives,
 		message.PayoutItems, message.Notifications,
 	})
+}
+
+// trigger finds the function whose invocations a route would get mixed up with: the host forwards a request to the
+// path of its route, and an invocation to the name of its function (HST-20).
+func trigger(route string, all []function) string {
+	segments := strings.Split(strings.Trim(route, "/"), "/")
+	for _, more := range segments[1:] {
+		if !strings.HasPrefix(more, "{*") && !strings.HasSuffix(more, "?}") {
+			return "" // the path always has more segments
+		}
+	}
+	for _, f := range all {
+		if f.trigger == httpTrigger {
+			continue
+		}
+		if strings.HasPrefix(segments[0], "{") || strings.EqualFold(segments[0], f.name) {
+			return f.name
+		}
+	}
+	return ""
+}
+
+func TestRoutesAreNoTriggers(t *testing.T) {
+	t.Parallel()
+	for _, f := range functions {
+		if f.trigger == httpTrigger {
+			require.Empty(t, trigger(f.source, functions), "the route of %s is the path of another trigger", f.name)
+		}
+	}
+	all := []function{{"leads", queueTrigger, "leads"}, {"health", httpTrigger, "healthz"}}
+	for route, want := range map[string]string{
+		"leads": "leads", "Leads": "leads", "/leads/": "leads", "leads/{*rest}": "leads", "leads/{id?}": "leads", "{*rest}": "leads", "{any}": "leads",
+		"leads/{id}": "", "lead": "", "leads2": "", "api/leads": "", "health": "", "healthz": "", "leads/all/{*rest}": "",
+	} {
+		require.Equal(t, want, trigger(route, all), route)
+	}
 }

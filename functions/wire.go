@@ -197,6 +197,7 @@ func (w *wiring) checks() map[string]healthfn.Pinger {
 			_, err := w.files.Read(ctx, "media", "health", 1)
 			return absent(err)
 		}),
+		"bus": healthfn.PingFunc(func(ctx context.Context) error { return w.bus.Check(ctx, message.Notifications) }),
 	}
 }
 

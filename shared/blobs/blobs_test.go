@@ -1,12 +1,8 @@
 package blobs_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,34 +11,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stoa/infra/local/azurite"
+	"stoa/infra/local/azurite/azuritetest"
 	"stoa/shared/blobs"
 	"stoa/shared/blobs/blobstest"
 	"stoa/shared/fault"
 )
 
-var storage *azurite.Azurite
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		var err error
-		storage, err = azurite.Start(context.Background(), azurite.Options{})
-		if err != nil && (os.Getenv("STOA_TEST_ALL") == "1" || !errors.Is(err, azurite.ErrNotInstalled)) {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		if storage != nil {
-			defer storage.Stop()
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { azuritetest.Main(m) }
 
 func open(t *testing.T) *blobs.Account {
 	t.Helper()
-	if storage == nil {
-		t.Skip(azurite.ErrNotInstalled)
-	}
-	account, err := blobs.Open(blobs.Options{ConnectionString: storage.ConnectionString()})
+	account, err := blobs.Open(blobs.Options{ConnectionString: azuritetest.Storage(t).ConnectionString()})
 	require.NoError(t, err)
 	for range 2 {
 		require.NoError(t, account.Create(t.Context(), "reports"), "creating twice is fine")

@@ -63,6 +63,19 @@ func (b *Bus) Close(ctx context.Context) error {
 	return nil
 }
 
+// Check opens a link to a queue and closes it again: it is nil when the bus answers and knows the queue.
+func (b *Bus) Check(ctx context.Context, queue string) error {
+	sender, err := b.client.NewSender(queue, nil)
+	if err != nil {
+		return fmt.Errorf("check %s: %w", queue, fromAzure(err))
+	}
+	defer func() { _ = sender.Close(context.WithoutCancel(ctx)) }()
+	if _, err := sender.NewMessageBatch(ctx, nil); err != nil { // attaches
+		return fmt.Errorf("check %s: %w", queue, fromAzure(err))
+	}
+	return nil
+}
+
 // MaxID is the longest message id a queue takes. A longer one is replaced by its hash, which is as unique.
 const MaxID = 128
 

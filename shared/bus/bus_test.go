@@ -129,3 +129,18 @@ func TestBusAway(t *testing.T) {
 	_, err = bus.Open(bus.Options{ConnectionString: "nonsense"})
 	require.Error(t, err)
 }
+
+// A check makes a round trip each time: it notices a bus that has gone, and a queue that is not there.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	own, err := servicebus.Start(patience(t), servicebus.Options{})
+	require.NoError(t, err)
+	b, err := bus.Open(bus.Options{ConnectionString: own.ConnectionString()})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.Close(context.WithoutCancel(t.Context())) })
+	require.NoError(t, b.Check(patience(t), message.Leads))
+	require.NoError(t, b.Check(patience(t), message.Leads))
+	require.True(t, fault.Is(b.Check(patience(t), "nosuch"), fault.NotFound))
+	own.Stop()
+	require.True(t, fault.Is(b.Check(patience(t), message.Leads), fault.Unavailable))
+}

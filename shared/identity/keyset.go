@@ -52,8 +52,9 @@ type keys struct {
 	fetched time.Time
 }
 
-// keySet is the keys of the authority as last fetched. The library's own set was not used, because it fetches
-// when it is made, waits for its rate limit, and drops what it has when a refresh fails.
+// keySet is the keys of the authority as last fetched. The library's own set is not used: it fetches when it is
+// made, lets an unknown key id wait for the rate limit instead of refusing it, and takes fixed addresses, without
+// discovery and without the issuer that a key is published for.
 type keySet struct {
 	authority    *url.URL
 	client       *http.Client

@@ -113,11 +113,14 @@ type entry struct {
 	long bool // a .json file over the limit
 }
 
+// bounds are how much may be inflated.
+type bounds struct{ entry, total int64 }
+
 // readEntries checks every entry and reads all of them once, so that sizes and checksums are known to be right.
-func readEntries(ctx context.Context, archive *zip.Reader, report *Report) ([]entry, error) {
+func readEntries(ctx context.Context, archive *zip.Reader, limit bounds, report *Report) ([]entry, error) {
 	var out []entry
 	seen := map[string]bool{}
-	total, buffer := int64(0), make([]byte, 64<<10)
+	buffer := make([]byte, 64<<10)
 	for _, f := range archive.File {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -131,15 +134,17 @@ func readEntries(ctx context.Context, archive *zip.Reader, report *Report) ([]en
 			continue
 		}
 		e := entry{name: name}
-		n, err := e.read(f, buffer, maxInflated-total)
-		total += n
-		if !e.judge(f, n, total, err, report) {
-			if total >= maxInflated {
-				return out, nil
-			}
-			continue
+		n, err := e.read(f, buffer, limit)
+		limit.total -= n
+		switch {
+		case err == nil:
+			out = append(out, e)
+		case errors.Is(err, errTotal):
+			report.archive("PKG_BOMB", "The package inflates to more than %d bytes.", int64(maxInflated))
+			return out, nil
+		default:
+			e.blame(f, err, report)
 		}
-		out = append(out, e)
 	}
 	return out, nil
 }
@@ -210,11 +215,15 @@ func junk(name string) bool {
 		base == ".DS_Store" || strings.EqualFold(base, "Thumbs.db")
 }
 
-// errRatio says that an entry inflates like a bomb.
-var errRatio = errors.New("inflates too much")
+// What inflating an entry may come to.
+var (
+	errRatio = errors.New("the entry inflates like a bomb")
+	errEntry = errors.New("the entry is too large")
+	errTotal = errors.New("the package is too large")
+)
 
 // read inflates the entry, keeping the text of a .json file, and returns the bytes counted.
-func (e *entry) read(f *zip.File, buffer []byte, left int64) (int64, error) {
+func (e *entry) read(f *zip.File, buffer []byte, limit bounds) (int64, error) {
 	r, err := f.Open()
 	if err != nil {
 		return 0, err
@@ -222,7 +231,7 @@ func (e *entry) read(f *zip.File, buffer []byte, left int64) (int64, error) {
 	defer r.Close()
 	var kept bytes.Buffer
 	keep := strings.EqualFold(path.Ext(e.name), ".json")
-	count, limit := int64(0), min(maxEntry, left)
+	count := int64(0)
 	for {
 		n, err := r.Read(buffer)
 		count += int64(n)
@@ -230,7 +239,11 @@ func (e *entry) read(f *zip.File, buffer []byte, left int64) (int64, error) {
 			kept.Write(buffer[:n])
 		}
 		switch {
-		case count > limit, count > ratioFrom && count/maxRatio > int64(f.CompressedSize64):
+		case count > limit.entry:
+			return count, errEntry
+		case count > limit.total:
+			return count, errTotal
+		case count > ratioFrom && count/maxRatio > int64(f.CompressedSize64):
 			return count, errRatio
 		case errors.Is(err, io.EOF):
 			e.text, e.long = kept.Bytes(), kept.Len() > maxInMemory
@@ -241,21 +254,16 @@ func (e *entry) read(f *zip.File, buffer []byte, left int64) (int64, error) {
 	}
 }
 
-// judge turns what reading came to into a finding; true when the entry can be used.
-func (e *entry) judge(f *zip.File, count, total int64, err error, report *Report) bool {
+// blame turns a failure of reading into a finding.
+func (e *entry) blame(f *zip.File, err error, report *Report) {
 	switch {
-	case err == nil:
-		return true
-	case errors.Is(err, errRatio) && count > maxEntry:
+	case errors.Is(err, errEntry):
 		report.file("APP_ENTRY_TOO_LARGE", e.name, "The entry inflates to more than %d bytes.", maxEntry)
-	case errors.Is(err, errRatio) && total > maxInflated:
-		report.archive("PKG_BOMB", "The package inflates to more than %d bytes.", int64(maxInflated))
 	case errors.Is(err, errRatio):
 		report.file("PKG_BOMB", e.name, "The entry inflates to more than %d times its %d bytes.", maxRatio, f.CompressedSize64)
 	default:
 		report.file("PKG_CORRUPT_ENTRY", e.name, "The entry cannot be read: %s.", readable(err))
 	}
-	return false
 }
 
 // readable names the library's two reasons in our words and nothing else.

@@ -93,16 +93,28 @@ func (s *Service) Report(ctx context.Context, publisherID, offerID, name string)
 	return record, report, nil
 }
 
-// Accepted reports whether a package was validated without an error, and if not, why.
-func (s *Service) Accepted(ctx context.Context, publisherID, offerID, name string) (ok bool, why string, err error) {
+// Accepted gives the version of a package that was validated without an error, or "" and why it may not be
+// published. A package that was uploaded again since it was validated waits for its next validation.
+func (s *Service) Accepted(ctx context.Context, publisherID, offerID, name string) (version, why string, err error) {
 	record, err := s.Store.Package(ctx, publisherID, offerID, name)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return false, "it was not validated yet", nil
+		return "", "it was not validated yet", nil
 	case err != nil:
-		return false, "", err
+		return "", "", err
 	case record.Blocking:
-		return false, fmt.Sprintf("validation found %d errors", record.Errors), nil
+		return "", fmt.Sprintf("validation found %d errors", record.Errors), nil
 	}
-	return true, "", nil
+	upload, err := s.Uploads.OpenPackage(ctx, publisherID+"/"+offerID+"/"+name)
+	if fault.Is(err, fault.NotFound) {
+		return "", "it is gone", nil
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("open package %s: %w", name, err)
+	}
+	defer upload.Close()
+	if upload.ETag != record.ETag {
+		return "", "it was uploaded again and is not validated yet", nil
+	}
+	return record.ETag, "", nil
 }

@@ -162,14 +162,18 @@ func checkUI(d, template *document, report *Report) {
 		d.find(report, "APP_UI_STRUCTURE", "/parameters", offsetOf(parameters, d), "The UI definition has no object parameters.")
 		return
 	}
-	for name, kind := range map[string]jsondoc.Kind{"basics": jsondoc.Array, "steps": jsondoc.Array, "outputs": jsondoc.Object} {
+	for _, name := range []string{"basics", "steps", "outputs"} {
+		kind := jsondoc.Array
+		if name == "outputs" {
+			kind = jsondoc.Object
+		}
 		if n := parameters.Get(name); !n.Is(kind) {
 			d.find(report, "APP_UI_STRUCTURE", "/parameters/"+name, parameters.Offset, "The section "+name+" is missing or of a wrong type.")
 		}
 	}
 	known := template.root.Get("parameters")
 	outputs := parameters.Get("outputs")
-	if outputs == nil {
+	if outputs == nil || !template.root.Is(jsondoc.Object) {
 		return
 	}
 	for _, m := range outputs.Members { // AZA-209

@@ -72,7 +72,7 @@ func validate(ctx context.Context, name string, r io.ReaderAt, size int64, repor
 	if archive == nil {
 		return nil
 	}
-	entries, err := readEntries(ctx, archive, report)
+	entries, err := readEntries(ctx, archive, bounds{entry: maxEntry, total: maxInflated}, report)
 	if err != nil || report.Blocking {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,21 +17,34 @@ type Certifier interface {
 	Certify(ctx context.Context, sub Submission, c offer.Content) (Report, error)
 }
 
+// finding is one thing that is wrong with a content.
+type finding struct {
+	code, page, field, text string
+}
+
+func (f finding) message(level string) Message {
+	return Message{HTML: html.EscapeString(f.text), Level: level, Code: f.code, Page: f.page, Field: f.field}
+}
+
+func inform(text string) Message { return Message{HTML: html.EscapeString(text), Level: Information} }
+
 // Policy is one check of offer validation. Its findings never block (PUB-13).
 type Policy struct {
 	ID    string
+	Page  string
+	Field string
 	Check func(c *offer.Content) string // what is wrong, "" when nothing is
 }
 
 // builtInPolicies are the quick checks of offer validation.
 var builtInPolicies = []Policy{
-	{ID: "listing.description.short", Check: func(c *offer.Content) string {
+	{ID: "listing.description.short", Page: pageListing, Field: "listing.description", Check: func(c *offer.Content) string {
 		if utf8.RuneCountInString(c.Listing.Description) < 100 {
 			return "The description is very short. Say what the offer does, for whom, and what it is worth to them."
 		}
 		return ""
 	}},
-	{ID: "listing.name.shouting", Check: func(c *offer.Content) string {
+	{ID: "listing.name.shouting", Page: pageListing, Field: "listing.name", Check: func(c *offer.Content) string {
 		if name := c.Listing.Name; utf8.RuneCountInString(name) > 5 && name == strings.ToUpper(name) && name != strings.ToLower(name) {
 			return "The name is written in capital letters only."
 		}
@@ -42,6 +57,7 @@ type outcome struct {
 	status   StepStatus // Complete, StepBlocked, Rejected or WaitingForApproval
 	messages []Message
 	report   *Report
+	packages map[string]string // versions of the packages that were looked at, by plan
 }
 
 // check does the work of one step. It changes nothing, so running it twice is harmless.
@@ -52,40 +68,51 @@ func (s *Service) check(ctx context.Context, step string, sub *Submission, c *of
 	case offerValidation:
 		return s.validate(c), nil
 	case technicalValidation:
-		return blockedBy(imageProblems(c)), nil
-	case packageProvisioning, "livePackageProvisioning":
-		problems, err := s.packageProblems(ctx, c)
-		return blockedBy(problems), err
+		return checked(imageFindings(c), nil), nil
+	case packageProvisioning, livePackageProvisioning:
+		return s.provision(ctx, sub, c, step == livePackageProvisioning)
 	case "purchaseFlowSetup", "livePurchaseFlowSetup":
-		return blockedBy(purchaseProblems(c)), nil
+		return checked(purchaseFindings(c), nil), nil
+	case "leadManagement", "liveLeadManagement":
+		return checked(s.leadFindings(c)), nil
+	case "testDriveDataValidation", "liveTestDriveDataValidation":
+		return checked(testDriveFindings(c), nil), nil
+	case "testDriveProvisioning", "liveTestDriveProvisioning":
+		return checked(nil, provisioningWarnings(c)), nil
 	}
-	return blockedBy(nil), nil
+	return checked(nil, nil), nil
 }
 
-func blockedBy(problems []string) outcome {
-	if len(problems) == 0 {
-		return outcome{status: Complete, messages: []Message{{HTML: "Step completed.", Level: Information}}}
+// checked blocks the step when something is wrong, else completes it with its warnings.
+func checked(wrong, warnings []finding) outcome {
+	out := outcome{status: Complete}
+	for _, f := range wrong {
+		out.messages = append(out.messages, f.message(Error))
 	}
-	out := outcome{status: StepBlocked}
-	for _, p := range problems {
-		out.messages = append(out.messages, Message{HTML: p, Level: Error})
+	for _, f := range warnings {
+		out.messages = append(out.messages, f.message(Warning))
 	}
-	out.messages = append(out.messages, Message{HTML: "Correct the offer and publish again, or cancel.", Level: Information})
+	if len(wrong) > 0 {
+		out.status = StepBlocked
+		out.messages = append(out.messages, inform("Correct the offer and publish again, or cancel."))
+		return out
+	}
+	out.messages = append(out.messages, inform("Step completed."))
 	return out
 }
 
 func (s *Service) validate(c *offer.Content) outcome {
-	out := blockedBy(nil)
 	policies := s.Policies
 	if policies == nil {
 		policies = builtInPolicies
 	}
+	var warnings []finding
 	for _, p := range policies {
 		if words := p.Check(c); words != "" {
-			out.messages = append(out.messages, Message{HTML: p.ID + ": " + words, Level: Warning})
+			warnings = append(warnings, finding{code: p.ID, page: p.Page, field: p.Field, text: p.ID + ": " + words})
 		}
 	}
-	return out
+	return checked(nil, warnings)
 }
 
 func (s *Service) certify(ctx context.Context, sub *Submission, c *offer.Content) (outcome, error) {
@@ -101,55 +128,72 @@ func (s *Service) certify(ctx context.Context, sub *Submission, c *offer.Content
 
 // verdict is the outcome a certification report means (PUB-15, PUB-20).
 func verdict(r Report) outcome {
+	out := outcome{report: &r}
 	switch r.Result {
 	case Pending:
-		return outcome{status: WaitingForApproval, report: &r}
+		out.status = WaitingForApproval
 	case Refused:
-		out := outcome{status: Rejected, report: &r}
+		out.status = Rejected
 		for _, p := range r.FailedPolicies {
-			out.messages = append(out.messages, Message{HTML: p.ID + ": " + p.Description, Level: Error})
+			out.messages = append(out.messages, finding{code: p.ID, text: p.ID + ": " + p.Description}.message(Error))
 		}
-		return out
+		if len(out.messages) == 0 {
+			out.messages = []Message{finding{text: "Certification refused the offer."}.message(Error)}
+		}
+	default:
+		out.status, out.messages = Complete, []Message{inform("Step completed.")}
 	}
-	out := blockedBy(nil)
-	out.report = &r
 	return out
 }
 
-// purchaseProblems says why a customer could not buy.
-func purchaseProblems(c *offer.Content) []string {
-	var out []string
-	if c.Technical.LandingPageURL == "" || c.Technical.ConnectionWebhook == "" {
-		out = append(out, "The technical configuration has no landing page or no connection webhook.")
+// purchaseFindings says why a customer could not buy.
+func purchaseFindings(c *offer.Content) []finding {
+	var out []finding
+	for field, value := range map[string]string{"landingPageUrl": c.Technical.LandingPageURL, "connectionWebhook": c.Technical.ConnectionWebhook} {
+		if value == "" {
+			out = append(out, finding{offer.CodeRequired, pageTechnical, "technicalConfiguration." + field, "The technical configuration has no " + field + "."})
+		}
 	}
-	for _, p := range c.Plans {
+	slices.SortFunc(out, func(a, b finding) int { return strings.Compare(a.field, b.field) })
+	for i, p := range c.Plans {
 		if len(p.Terms) == 0 {
-			out = append(out, fmt.Sprintf("The plan %s has no billing term.", p.ID))
+			out = append(out, finding{offer.CodeRequired, pagePlans, fmt.Sprintf("plans[%d].terms", i), "The plan " + p.ID + " has no billing term."})
 		}
 	}
 	return out
 }
 
-func (s *Service) packageProblems(ctx context.Context, c *offer.Content) ([]string, error) {
+// provision checks the packages of the plans. What goes live must be what was looked at for the preview (PUB-31).
+func (s *Service) provision(ctx context.Context, sub *Submission, c *offer.Content, live bool) (outcome, error) {
 	if s.Packages == nil {
-		return nil, nil
+		return checked(nil, nil), nil
 	}
-	var out []string
-	for _, p := range c.Plans {
+	var wrong []finding
+	versions := map[string]string{}
+	for i, p := range c.Plans {
 		name := p.PackageBlob[strings.LastIndexByte(p.PackageBlob, '/')+1:]
-		ok, why, err := s.Packages.Accepted(ctx, c.PublisherID, c.OfferID, name)
+		version, why, err := s.Packages.Accepted(ctx, c.PublisherID, c.OfferID, name)
 		if err != nil {
-			return nil, fmt.Errorf("package of plan %s: %w", p.ID, err)
+			return outcome{}, fmt.Errorf("package of plan %s: %w", p.ID, err)
 		}
-		if !ok {
-			out = append(out, fmt.Sprintf("The package of the plan %s cannot be published: %s", p.ID, why))
+		if version != "" && live && version != sub.Packages[p.ID] {
+			why, version = "it was uploaded again after the preview was made", ""
 		}
+		if version == "" {
+			wrong = append(wrong, finding{"PackageNotAccepted", pagePackages, fmt.Sprintf("plans[%d].packageFile", i),
+				fmt.Sprintf("The package of the plan %s cannot be published: %s.", p.ID, why)})
+		}
+		versions[p.ID] = version
+	}
+	out := checked(wrong, nil)
+	if !live {
+		out.packages = versions
 	}
 	return out, nil
 }
 
-// imageProblems says which virtual machine plans have no image.
-func imageProblems(c *offer.Content) []string {
+// imageFindings says which virtual machine plans have no image.
+func imageFindings(c *offer.Content) []finding {
 	if c.OfferType != "VirtualMachine" {
 		return nil
 	}
@@ -157,15 +201,16 @@ func imageProblems(c *offer.Content) []string {
 		Plans []map[string]json.RawMessage `json:"plans"`
 	}
 	if err := json.Unmarshal(c.Definition, &definition); err != nil {
-		return []string{"The offer has no readable definition."}
+		return []finding{{offer.CodeInvalid, "definitionPlans", "definition", "The offer has no readable definition."}}
 	}
-	var out []string
+	var out []finding
 	for i, plan := range definition.Plans {
 		var images map[string]json.RawMessage
 		// Images of another shape are none.
 		_ = json.Unmarshal(plan["microsoft-azure-virtualmachines.vmImages"], &images)
 		if len(images) == 0 && i < len(c.Plans) {
-			out = append(out, fmt.Sprintf("No virtual machine image was found for the plan %s.", c.Plans[i].ID))
+			out = append(out, finding{"ImageMissing", "definitionVirtualMachine", fmt.Sprintf("definition.plans[%d]", i),
+				fmt.Sprintf("No virtual machine image was found for the plan %s.", c.Plans[i].ID)})
 		}
 	}
 	return out

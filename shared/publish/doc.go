@@ -1,13 +1,17 @@
 // Package publish decides how a draft becomes a preview and then live: submissions, their steps, certification,
-// sign-off, go live and cancel (rules PUB-4 to PUB-38, PUB-59, PUB-60).
+// sign-off, go live and cancel (rules PUB-4 to PUB-38, PUB-59, PUB-60, PUB-68).
 //
 // A submission freezes the draft; its steps run one after the other, each queued by the one before with an id
 // that is made of publisher, offer, submission and step. Messages arrive at least once and unordered: a step that
 // is done, or whose submission no longer runs, is settled without a second effect, and a step's result, its
 // history event and the message for the next step are one commit. A message for a submission that does not exist
-// is terminal. Steps check and decide; they call nobody but the ports named here.
+// is terminal. Steps check and decide; they call nobody but the ports named here. What a step finds stands in its
+// messages, each finding with a code, the page and the field.
 //
 // Readings: steps of a phase run one after the other, which PUB-12 allows; the single certification step of SaaS
 // offers and Azure applications is manual validation, other types have the three levels; an automatic certifier
-// passes everything unless another is injected, and an operator's verdict ends a step that waits for approval.
+// passes everything unless another is injected, and an operator's verdict ends a step that waits for approval. The
+// steps of leads and test drives look at the settings (settings.json) and send nothing (LED-36, TDR-36). A package
+// goes live only in the version that was looked at for the preview (PUB-31). When a newer submission is cancelled,
+// the preview that still waits may go live; it is then the one under way.
 package publish

@@ -127,14 +127,15 @@ func features(c *offer.Content) map[string]bool {
 
 // Steps with a meaning of their own.
 const (
-	previewCreation      = "previewCreation"
-	publisherSignoff     = "publisherSignoff"
-	publisherEligibility = "publisherEligibility"
-	contentValidation    = "contentValidation"
-	technicalValidation  = "technicalValidation"
-	manualValidation     = "manualValidation"
-	offerValidation      = "offerValidation"
-	finalPublish         = "finalPublish"
-	packageProvisioning  = "packageProvisioning"
-	cancelStep           = "cancel" // not a step of the catalogue: ends a cancelled submission
+	previewCreation         = "previewCreation"
+	publisherSignoff        = "publisherSignoff"
+	publisherEligibility    = "publisherEligibility"
+	contentValidation       = "contentValidation"
+	technicalValidation     = "technicalValidation"
+	manualValidation        = "manualValidation"
+	offerValidation         = "offerValidation"
+	finalPublish            = "finalPublish"
+	packageProvisioning     = "packageProvisioning"
+	livePackageProvisioning = "livePackageProvisioning"
+	cancelStep              = "cancel" // not a step of the catalogue: ends a cancelled submission
 )

@@ -37,36 +37,45 @@ func (s *Service) RunStep(ctx context.Context, m StepMessage) error {
 			return err
 		}
 	}
-	return retry(func() error { return s.commitOutcome(ctx, m, out, content, InProgress) })
+	return retry(func() error {
+		_, err := s.commitOutcome(ctx, attempt{m, InProgress}, out, content)
+		return err
+	})
 }
 
 // runnable reports whether the step is the one under way of a submission that runs. PUB-36: after a cancel no
 // step starts and the result of a running one is discarded.
 func runnable(sub *Submission, step string) bool {
 	at := sub.current()
-	return at != nil && at.ID == step && at.Status == InProgress &&
-		(sub.State == Created || sub.State == Running || sub.State == GoingLive)
+	return at != nil && at.ID == step && at.Status == InProgress && sub.running()
 }
 
-// commitOutcome applies an outcome to a step that still has the expected status.
-func (s *Service) commitOutcome(ctx context.Context, m StepMessage, out outcome, content offer.Content, expected StepStatus) error {
-	o, err := s.Store.Offer(ctx, m.PublisherID, m.OfferID)
+// attempt names a step and the status it must still have.
+type attempt struct {
+	StepMessage
+	expected StepStatus
+}
+
+// commitOutcome applies an outcome to a step that still has the expected status of a submission that runs. It
+// reports false, and does nothing, when the step or the submission has moved on.
+func (s *Service) commitOutcome(ctx context.Context, a attempt, out outcome, content offer.Content) (bool, error) {
+	o, err := s.Store.Offer(ctx, a.PublisherID, a.OfferID)
 	if err != nil {
-		return err
+		return false, err
 	}
-	sub, err := s.Store.Submission(ctx, m.PublisherID, m.OfferID, m.Submission)
+	sub, err := s.Store.Submission(ctx, a.PublisherID, a.OfferID, a.Submission)
 	if err != nil {
-		return err
+		return false, err
 	}
 	at := sub.current()
-	if at == nil || at.ID != m.Step || at.Status != expected || !(sub.State == Created || sub.State == Running || sub.State == GoingLive) {
-		return nil
+	if at == nil || at.ID != a.Step || at.Status != a.expected || !sub.running() {
+		return false, nil
 	}
 	t := transition{service: s, offer: o, sub: sub, content: content, now: s.Now().UTC()}
-	if err := t.apply(ctx, m.Step, out); err != nil {
-		return err
+	if err := t.apply(ctx, a.Step, out); err != nil {
+		return false, err
 	}
-	return s.Store.Commit(ctx, t.change())
+	return true, s.Store.Commit(ctx, t.change())
 }
 
 // transition is one step of the state machine in the making.
@@ -95,11 +104,17 @@ func (t *transition) apply(ctx context.Context, id string, out outcome) error {
 		out.report.At = t.now
 		t.sub.Certification = out.report
 	}
+	if out.packages != nil {
+		t.sub.Packages = out.packages
+	}
 	step := t.sub.step(id)
 	step.Status = out.status
 	for _, m := range out.messages {
 		m.Timestamp = t.now
 		step.Messages = append(step.Messages, m)
+	}
+	if out.report != nil && (out.report.Result == Refused || out.report.Result == PassedWithNotes) { // PUB-20
+		t.messages = append(t.messages, t.service.notice(ctx, &t.sub, certified(out.report))...)
 	}
 	switch out.status {
 	case WaitingForApproval:
@@ -121,7 +136,7 @@ func (t *transition) fail(ctx context.Context, step *Step) {
 	}
 	t.offer.Status = offer.StatusAttentionNeeded
 	t.record(step, "failed")
-	t.messages = append(t.messages, t.service.notice(ctx, &t.sub, "publish.attention", "Publishing needs your attention: "+step.Name)...)
+	t.messages = append(t.messages, t.service.notice(ctx, &t.sub, failed(step))...)
 }
 
 func (t *transition) complete(ctx context.Context, step *Step) error {
@@ -131,6 +146,7 @@ func (t *transition) complete(ctx context.Context, step *Step) error {
 		if err := t.openPreview(ctx); err != nil {
 			return err
 		}
+		step.Messages = append(step.Messages, Message{HTML: "It can take up to 4 hours until the preview is visible.", Level: Information, Timestamp: t.now}) // PUB-24
 	case finalPublish:
 		if !t.makeLive() { // PUB-31
 			step.Status = Rejected
@@ -154,11 +170,11 @@ func (t *transition) advance(ctx context.Context) {
 	switch {
 	case next == nil:
 		t.sub.State, t.offer.Status = Succeeded, offer.StatusLive
-		t.messages = append(t.messages, t.service.notice(ctx, &t.sub, "publish.live", "The offer is live")...)
+		t.messages = append(t.messages, t.service.notice(ctx, &t.sub, live)...)
 	case next.ID == publisherSignoff: // PUB-27
 		next.Status, next.StartedAt = WaitingForReview, t.now
 		t.sub.State, t.offer.Status = WaitingForPublisher, offer.StatusPreview
-		t.messages = append(t.messages, t.service.notice(ctx, &t.sub, "publish.preview", "The preview is ready: review it and go live")...)
+		t.messages = append(t.messages, t.service.notice(ctx, &t.sub, previewReady)...)
 	default:
 		t.messages = append(t.messages, start(&t.sub, next, t.now))
 	}
@@ -207,8 +223,23 @@ func (s *Step) hasWarning() bool {
 	return false
 }
 
-// Verdict is an operator's word on a step that waits for approval. Conflict when no step of the submission
-// waits.
+// Underway is the submission that an offer's status speaks of: the newest one, or the preview that went on when the
+// newest one was cancelled. The offer must have been submitted.
+func (s *Service) Underway(ctx context.Context, o *offer.Offer) (Submission, error) {
+	newest, err := s.Store.Submission(ctx, o.PublisherID, o.OfferID, o.Submission)
+	if err != nil || newest.State != Canceled || o.Preview == nil {
+		return newest, err
+	}
+	preview, err := s.Store.Submission(ctx, o.PublisherID, o.OfferID, o.Preview.Submission)
+	if err == nil && preview.ChangedAt.After(newest.ChangedAt) {
+		return preview, nil
+	}
+	return newest, err
+}
+
+// Verdict is an operator's word on a step that waits for approval. Invalid for a result that is none and for a
+// refusal that names no policy; Conflict when no step of a running submission waits, also when another verdict or
+// a cancel came first.
 func (s *Service) Verdict(ctx context.Context, publisherID, offerID string, report Report) (Submission, error) {
 	o, err := s.Store.Offer(ctx, publisherID, offerID)
 	if err != nil {
@@ -218,41 +249,35 @@ func (s *Service) Verdict(ctx context.Context, publisherID, offerID string, repo
 	if o.Submission == 0 {
 		return Submission{}, waits
 	}
-	sub, err := s.Store.Submission(ctx, publisherID, offerID, o.Submission)
+	sub, err := s.Underway(ctx, &o)
 	if err != nil {
 		return Submission{}, err
 	}
 	step := sub.current()
-	if step == nil || step.Status != WaitingForApproval {
+	if step == nil || step.Status != WaitingForApproval || !sub.running() {
 		return Submission{}, waits
 	}
 	if report.Result != Passed && report.Result != PassedWithNotes && report.Result != Refused {
 		return Submission{}, fault.New(fault.Invalid, "InvalidValue", "result", "The result is Passed, PassedWithNotes or Failed.")
+	}
+	if report.Result == Refused && len(report.FailedPolicies) == 0 {
+		return Submission{}, fault.New(fault.Invalid, offer.CodeRequired, "failedPolicies", "A refusal names the policies that are not met.")
 	}
 	content, err := s.Snapshots.Frozen(ctx, sub.Snapshot)
 	if err != nil {
 		return Submission{}, fmt.Errorf("verdict on %s: %w", sub.Snapshot, err)
 	}
 	m := StepMessage{PublisherID: publisherID, OfferID: offerID, Submission: sub.Number, Step: step.ID}
-	err = retry(func() error { return s.commitOutcome(ctx, m, verdict(report), content, WaitingForApproval) })
+	done := false
+	err = retry(func() (err error) {
+		done, err = s.commitOutcome(ctx, attempt{m, WaitingForApproval}, verdict(report), content)
+		return err
+	})
 	if err != nil {
 		return Submission{}, err
 	}
+	if !done {
+		return Submission{}, waits
+	}
 	return s.Store.Submission(ctx, publisherID, offerID, sub.Number)
-}
-
-// notice makes the mail about an event of a submission, once per submission and event (PUB-68). Whom to tell is
-// looked up now; when that fails the act goes on without the mail rather than not at all.
-func (s *Service) notice(ctx context.Context, sub *Submission, kind, subject string) []message.Message {
-	if s.Contacts == nil {
-		return nil
-	}
-	to, err := s.Contacts.Recipients(ctx, sub.PublisherID)
-	if err != nil || len(to) == 0 {
-		return nil
-	}
-	id := kind + "|" + sub.ID
-	body := map[string]any{"id": id, "kind": kind, "to": to, "subject": sub.OfferID + ": " + subject,
-		"body": fmt.Sprintf("%s.\n\nPublisher: %s\nOffer: %s\nSubmission: %d\n", subject, sub.PublisherID, sub.OfferID, sub.Number)}
-	return []message.Message{message.New(id, message.Notifications, body)}
 }

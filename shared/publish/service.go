@@ -46,12 +46,19 @@ type Contacts interface {
 
 // Packages tells whether an uploaded package may be published.
 type Packages interface {
-	// Accepted reports whether the package was validated without a blocking finding, and if not, why.
-	Accepted(ctx context.Context, publisherID, offerID, name string) (ok bool, why string, err error)
+	// Accepted gives the version of a package that was validated without a blocking finding, or "" and why it may
+	// not be published.
+	Accepted(ctx context.Context, publisherID, offerID, name string) (version, why string, err error)
 }
 
-// Service publishes offers. Safe for concurrent use. Certifier, Contacts and Packages may be nil: then everything
-// is certified, nobody is mailed, and packages are not looked at.
+// Secrets opens what a publisher's secrets were sealed into.
+type Secrets interface {
+	Open(sealed, context string) (string, error)
+}
+
+// Service publishes offers. Safe for concurrent use. Certifier, Contacts, Packages and Secrets may be nil:
+// then everything is certified, nobody is mailed, packages are not looked at, and of secrets only that they are
+// there.
 type Service struct {
 	Store     Store
 	Snapshots Snapshots
@@ -59,6 +66,7 @@ type Service struct {
 	Policies  []Policy // of offer validation; nil means the built-in ones
 	Contacts  Contacts
 	Packages  Packages
+	Secrets   Secrets
 	Now       func() time.Time
 }
 
@@ -141,12 +149,16 @@ func (s *Service) submit(ctx context.Context, o offer.Offer, newest *Submission,
 	if err != nil {
 		return Change{}, Submission{}, err
 	}
+	rests, err := s.restingStatus(ctx, &o)
+	if err != nil {
+		return Change{}, Submission{}, err
+	}
 	now, number := s.Now().UTC(), o.Submission+1
 	sub := Submission{
 		ID: offer.GUID("publish", o.PublisherID, o.OfferID, fmt.Sprint(number)), Number: number,
 		PublisherID: o.PublisherID, OfferID: o.OfferID, OfferType: o.OfferType, State: Created,
 		ChangedPages: changedPages(&o, r.Pages), InitiatedBy: r.By, NotificationEmails: r.Emails,
-		Steps: StepsFor(&content), OfferVersion: o.Version, PreviousStatus: restingStatus(&o), CreatedAt: now, ChangedAt: now,
+		Steps: StepsFor(&content), OfferVersion: o.Version, PreviousStatus: rests, CreatedAt: now, ChangedAt: now,
 	}
 	if sub.Snapshot, err = s.freeze(ctx, number, content); err != nil {
 		return Change{}, Submission{}, err
@@ -162,7 +174,7 @@ func (s *Service) submit(ctx context.Context, o offer.Offer, newest *Submission,
 	if r.Notes != "" {
 		o.Notes = r.Notes
 	}
-	change.Messages = append(change.Messages, start(&sub, sub.current(), now))
+	change.Messages = append(s.notice(ctx, &sub, submitted), start(&sub, sub.current(), now))
 	change.Submissions = append(change.Submissions, sub)
 	change.Offer = o
 	return change, sub, nil
@@ -257,15 +269,23 @@ func changedPages(o *offer.Offer, selected []string) []string {
 	return out
 }
 
-// restingStatus is the status the offer goes back to after a cancel (PUB-37).
-func restingStatus(o *offer.Offer) offer.Status {
-	switch {
-	case o.Preview != nil && (o.Production == nil || o.Preview.Submission > o.Production.Submission):
-		return offer.StatusPreview
-	case o.Status == offer.StatusNotAvailable:
-		return offer.StatusNotAvailable
-	case o.Production != nil:
-		return offer.StatusLive
+// restingStatus is the status the offer goes back to after a cancel: a preview counts while it waits for sign-off
+// (PUB-37).
+func (s *Service) restingStatus(ctx context.Context, o *offer.Offer) (offer.Status, error) {
+	if p := o.Preview; p != nil && (o.Production == nil || p.Submission != o.Production.Submission) {
+		sub, err := s.Store.Submission(ctx, o.PublisherID, o.OfferID, p.Submission)
+		if err != nil {
+			return "", err
+		}
+		if sub.State == WaitingForPublisher {
+			return offer.StatusPreview, nil
+		}
 	}
-	return offer.StatusDraft
+	switch {
+	case o.Status == offer.StatusNotAvailable:
+		return offer.StatusNotAvailable, nil
+	case o.Production != nil:
+		return offer.StatusLive, nil
+	}
+	return offer.StatusDraft, nil
 }

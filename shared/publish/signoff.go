@@ -50,7 +50,7 @@ func (s *Service) signOff(ctx context.Context, o offer.Offer, r Request) (Change
 	next := start(&sub, sub.current(), now)
 	o.Status = offer.StatusPublishInProgress
 	change := Change{Offer: o, Submissions: []Submission{sub}, Events: []offer.Event{event}}
-	change.Messages = append(change.Messages, next)
+	change.Messages = append(s.notice(ctx, &sub, signedOff), next)
 	return change, sub, nil
 }
 
@@ -70,6 +70,9 @@ func (s *Service) Cancel(ctx context.Context, r Request) (sub Submission, repeat
 		}
 		if newest == nil {
 			return cannotCancel()
+		}
+		if newest.State == Canceled && o.Status == offer.StatusPublishInProgress {
+			return cannotCancel() // the preview before it goes live
 		}
 		sub, repeated = *newest, newest.State == Canceling || newest.State == Canceled
 		if repeated {
@@ -117,7 +120,7 @@ func (s *Service) finishCancel(ctx context.Context, m StepMessage) error {
 		event := offer.NewEvent(offer.PreviewCanceled, sub.CancelBy, "", now)
 		event.Submission = sub.Number
 		change := Change{Offer: o, Submissions: []Submission{sub}, Events: []offer.Event{event}}
-		change.Messages = s.notice(ctx, &sub, "publish.canceled", "Publishing was cancelled")
+		change.Messages = s.notice(ctx, &sub, cancelled)
 		return s.Store.Commit(ctx, change)
 	})
 }

@@ -51,6 +51,10 @@ type Message struct {
 	HTML      string    `json:"messageHtml"`
 	Level     string    `json:"level"`
 	Timestamp time.Time `json:"timestamp"`
+	// Of a finding: its code, or the policy's, and the page and the field it is about.
+	Code  string `json:"code,omitempty"`
+	Page  string `json:"page,omitempty"`
+	Field string `json:"field,omitempty"`
 }
 
 // Step is one check of a submission.
@@ -86,7 +90,9 @@ type Submission struct {
 	CancelAt           time.Time    `json:"cancelAt,omitzero"`
 	CancelBy           string       `json:"cancelBy,omitempty"`
 	Certification      *Report      `json:"certification,omitempty"`
-	Lock               string       `json:"-"` // optimistic lock of the store, empty for a new one
+	// Packages are the versions of the packages that the preview was made of, by plan (PUB-31).
+	Packages map[string]string `json:"packages,omitempty"`
+	Lock     string            `json:"-"` // optimistic lock of the store, empty for a new one
 }
 
 // Report is the certification report (3.6).
@@ -130,6 +136,11 @@ func (s *Submission) current() *Step {
 		return nil
 	}
 	return &s.Steps[at]
+}
+
+// running reports whether steps of the submission may change. PUB-36: after a cancel none does.
+func (s *Submission) running() bool {
+	return s.State == Created || s.State == Running || s.State == GoingLive
 }
 
 // Warnings are the open warnings of the steps, which go live repeats (PUB-13).

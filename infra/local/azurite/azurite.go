@@ -96,10 +96,19 @@ func Start(ctx context.Context, o Options) (*Azurite, error) {
 }
 
 // ConnectionString reaches both services.
-func (a *Azurite) ConnectionString() string {
+func (a *Azurite) ConnectionString() string { return ConnectionStringAt(a.blobPort, a.tablePort) }
+
+// ConnectionStringAt reaches the services through other ports, such as those of a proxy.
+func ConnectionStringAt(blobPort, tablePort int) string {
 	return fmt.Sprintf("DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=http://127.0.0.1:%d/%s;TableEndpoint=http://127.0.0.1:%d/%s;",
-		Account, AccountKey, a.blobPort, Account, a.tablePort, Account)
+		Account, AccountKey, blobPort, Account, tablePort, Account)
 }
+
+// BlobPort is where the Blob service listens on 127.0.0.1.
+func (a *Azurite) BlobPort() int { return a.blobPort }
+
+// TablePort is where the Table service listens on 127.0.0.1.
+func (a *Azurite) TablePort() int { return a.tablePort }
 
 // Stop ends the process and waits for it.
 func (a *Azurite) Stop() {

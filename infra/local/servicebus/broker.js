@@ -8,10 +8,11 @@ import { Tokens } from './tokens.js';
 export const DEAD_LETTER_SUFFIX = '/$DeadLetterQueue';
 
 /** Without a data file nothing outlives the process. */
-export const NO_JOURNAL = { put() {}, change() {}, remove() {} };
+export const NO_JOURNAL = { put() {}, change() {}, remove() {}, flush() {} };
 
 export class Broker {
   #queues = new Map();
+  #journal;
 
   /**
    * @param queues `queues` of resources.json
@@ -20,6 +21,7 @@ export class Broker {
   constructor(queues, { lockDuration, now = Date.now, journal = NO_JOURNAL } = {}) {
     this.tokens = new Tokens();
     this.now = now;
+    this.#journal = journal;
     this.deadlines = new Deadlines(now);
     const shared = { now, journal, tokens: this.tokens, deadlines: this.deadlines };
     for (const entry of queues) {
@@ -43,6 +45,11 @@ export class Broker {
 
   queues() {
     return this.#queues.values();
+  }
+
+  /** Makes what has changed outlive the process. */
+  keep() {
+    this.#journal.flush();
   }
 
   stop() {

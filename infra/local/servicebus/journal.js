@@ -1,6 +1,6 @@
 // The data file: one JSON line per change, appended; rewritten with what is left when it is opened
-// and when it has grown far beyond that. Lines of one turn of the event loop, the turn that
-// acknowledges them, are written together. It is made for a process that is stopped or killed;
+// and when it has grown far beyond that. Lines of one turn of the event loop are written
+// together, and before the answers of that turn leave. It is made for a process that is stopped or killed;
 // against a power cut it does nothing (no fsync).
 //
 //   {"o":"+","q":queue,"n":number,"at":ms,"c":deliveries,"s":state,"d":dead-letter source,"raw":base64}
@@ -47,16 +47,17 @@ export class Journal {
   }
 
   close() {
-    this.#flush();
+    this.flush();
     fs.closeSync(this.#fd);
   }
 
   #append(text) {
-    if (this.#lines.length === 0) process.nextTick(() => this.#flush());
+    if (this.#lines.length === 0) process.nextTick(() => this.flush());
     this.#lines.push(text);
   }
 
-  #flush() {
+  /** Writes what has changed. Whoever tells a client of a change calls it before. */
+  flush() {
     if (this.#lines.length === 0) return;
     const text = `${this.#lines.join('\n')}\n`;
     this.#lines = [];

@@ -295,12 +295,13 @@ export class Queue {
     this.#pump();
   }
 
+  // There before it is gone here: a kill in the middle of the write leaves it twice and not never.
   #bury(message, changes) {
-    this.#drop(message);
     message.content = message.content.withProperties(changes);
     message.deadLetterSource = this.name;
     message.state = STATE.active;
     this.deadLetters.adopt(message);
+    this.#drop(message);
   }
 
   /** Takes a message over from the queue it belonged to; it keeps number, time and count. */

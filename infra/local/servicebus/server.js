@@ -25,10 +25,10 @@ export function listen(broker, port) {
   container.on('sender_open', ({ connection, sender }) => openSender(broker, sender, repliesOf(connection)));
   container.on('receiver_open', ({ connection, receiver }) => openReceiver(broker, receiver, repliesOf(connection)));
   surviveClients(container);
-  return start(container, port);
+  return start(container, port, () => broker.keep());
 }
 
-function start(container, port) {
+function start(container, port, beforeAnswers) {
   const sockets = new Set();
   const server = container.listen({
     host: '127.0.0.1',
@@ -41,7 +41,7 @@ function start(container, port) {
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
-    gather(socket);
+    gather(socket, beforeAnswers);
     socket.on('close', () => sockets.delete(socket));
   });
   const close = () => {
@@ -56,7 +56,8 @@ function start(container, port) {
 
 // The library writes every frame by itself; together the frames of one turn of the event loop cost
 // one system call, which was the larger part of all the broker's work.
-function gather(socket) {
+// What they tell is kept before they leave, so that a kill forgets nothing a client was told.
+function gather(socket, beforeAnswers) {
   const write = socket.write.bind(socket);
   let corked = false;
   socket.write = (...args) => {
@@ -65,6 +66,7 @@ function gather(socket) {
       socket.cork();
       process.nextTick(() => {
         corked = false;
+        beforeAnswers();
         socket.uncork();
       });
     }

@@ -159,8 +159,11 @@ func (b *Broker) awaitReady(ctx context.Context, stdout io.Reader, output io.Wri
 func (b *Broker) Port() int { return b.port }
 
 // ConnectionString connects azservicebus.NewClientFromConnectionString to the broker.
-func (b *Broker) ConnectionString() string {
-	return fmt.Sprintf("Endpoint=sb://127.0.0.1:%d;SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true", b.port)
+func (b *Broker) ConnectionString() string { return ConnectionStringAt(b.port) }
+
+// ConnectionStringAt connects to the broker through another port, such as that of a proxy.
+func ConnectionStringAt(port int) string {
+	return fmt.Sprintf("Endpoint=sb://127.0.0.1:%d;SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true", port)
 }
 
 // Stop ends the broker and returns when it is gone. Later calls do nothing.

@@ -2,9 +2,7 @@ package storetest_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,37 +10,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stoa/infra/local/azurite"
+	"stoa/infra/local/azurite/azuritetest"
 	"stoa/shared/message"
 	"stoa/shared/store"
 	"stoa/shared/store/storetest"
 	"stoa/shared/store/table"
 )
 
-var storage *azurite.Azurite
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		var err error
-		storage, err = azurite.Start(context.Background(), azurite.Options{})
-		if err != nil && (os.Getenv("STOA_TEST_ALL") == "1" || !errors.Is(err, azurite.ErrNotInstalled)) {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		if storage != nil {
-			defer storage.Stop()
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { azuritetest.Main(m) }
 
 // tables are tables of the real store with a prefix of their own.
 func tables(t *testing.T, prefix string) func(string) table.Table {
 	t.Helper()
-	if storage == nil {
-		t.Skip(azurite.ErrNotInstalled)
-	}
-	account, err := table.Open(table.Options{ConnectionString: storage.ConnectionString()})
+	account, err := table.Open(table.Options{ConnectionString: azuritetest.Storage(t).ConnectionString()})
 	require.NoError(t, err)
 	for _, name := range []string{"subscriptions", "agenda", "deadletters"} {
 		require.NoError(t, account.Create(t.Context(), prefix+name))

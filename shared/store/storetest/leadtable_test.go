@@ -8,7 +8,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 	"github.com/stretchr/testify/require"
 
-	"stoa/infra/local/azurite"
+	"stoa/infra/local/azurite/azuritetest"
 	"stoa/shared/fault"
 	"stoa/shared/lead"
 	"stoa/shared/store"
@@ -16,9 +16,7 @@ import (
 
 // The real Azurite as a publisher's own storage account.
 func TestLeadTable(t *testing.T) {
-	if storage == nil {
-		t.Skip(azurite.ErrNotInstalled)
-	}
+	storage := azuritetest.Storage(t)
 	writer := store.NewLeadTables(store.LeadTableOptions{AllowLocal: true})
 	row := lead.Row(lead.Lead{ID: "id-1", PublisherID: "contoso", OfferID: "app", Action: lead.Install, Customer: lead.Customer{Email: "a@b.example"}})
 	require.NoError(t, writer.Insert(t.Context(), storage.ConnectionString(), row), "LED-50 the table is made when it is missing")
@@ -38,16 +36,16 @@ func TestLeadTable(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(columns["CustomerInfo"].(string)), &info))
 	require.Equal(t, "a@b.example", info["Email"])
 
-	wrong := "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=bm90IHRoZSBrZXk=;" + endpointOf(t)
+	wrong := "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=bm90IHRoZSBrZXk=;" + endpointOf(t, storage.ConnectionString())
 	err = writer.Insert(t.Context(), wrong, row)
 	require.Equal(t, lead.AuthFailed, fault.As(err).Code)
 	require.False(t, fault.As(err).Kind.Transient(), "LED-43")
 	require.NotContains(t, err.Error(), "bm90")
 }
 
-func endpointOf(t *testing.T) string {
+func endpointOf(t *testing.T, connection string) string {
 	t.Helper()
-	_, rest, found := strings.Cut(storage.ConnectionString(), "TableEndpoint=")
+	_, rest, found := strings.Cut(connection, "TableEndpoint=")
 	require.True(t, found)
 	return "TableEndpoint=" + rest
 }

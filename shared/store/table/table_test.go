@@ -3,12 +3,8 @@ package table_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -16,37 +12,20 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"stoa/infra/local/azurite"
+	"stoa/infra/local/azurite/azuritetest"
+	"stoa/infra/local/faults"
 	"stoa/shared/fault"
 	"stoa/shared/store/table"
 	"stoa/shared/store/table/tabletest"
 )
 
-var storage *azurite.Azurite
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		var err error
-		storage, err = azurite.Start(context.Background(), azurite.Options{})
-		if err != nil && (os.Getenv("STOA_TEST_ALL") == "1" || !errors.Is(err, azurite.ErrNotInstalled)) {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		if storage != nil {
-			defer storage.Stop()
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { azuritetest.Main(m) }
 
 var tables atomic.Int32
 
 func openReal(t *testing.T, perRetry ...policy.Policy) table.Table {
 	t.Helper()
-	if storage == nil {
-		t.Skip(azurite.ErrNotInstalled)
-	}
-	account, err := table.Open(table.Options{ConnectionString: storage.ConnectionString(), PerRetry: perRetry})
+	account, err := table.Open(table.Options{ConnectionString: azuritetest.Storage(t).ConnectionString(), PerRetry: perRetry})
 	require.NoError(t, err)
 	name := fmt.Sprintf("suite%d", tables.Add(1))
 	require.NoError(t, account.Create(context.Background(), name))
@@ -64,24 +43,19 @@ func TestAzurite(t *testing.T) {
 	tabletest.Suite(t, func(t *testing.T) table.Table { return openReal(t) })
 }
 
-// loseAnswers lets writes through and drops the answer of each one's first try.
-type loseAnswers struct{ lost atomic.Int32 }
-
-func (l *loseAnswers) Do(req *policy.Request) (*http.Response, error) {
-	resp, err := req.Next()
-	if err != nil || req.Raw().Method == http.MethodGet || strings.HasSuffix(req.Raw().URL.Path, "/Tables") || l.lost.Add(1)%2 == 0 {
-		return resp, err
-	}
-	_, _ = io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
-	return nil, errors.New("connection reset by peer")
-}
-
 // An act whose answer is lost is tried again by the SDK and must not be taken for someone else's.
 func TestAppliedButAnswerLost(t *testing.T) {
 	t.Parallel()
-	lose := &loseAnswers{}
-	tbl := openReal(t, lose)
+	script := &faults.Script{}
+	tbl := openReal(t, script.Policy())
+	writes := func(o faults.Operation) bool { return o.Method != http.MethodGet }
+	first := func(o faults.Operation) faults.Fault { // of two tries the first loses its answer
+		if o.N%2 == 1 {
+			return faults.Lose
+		}
+		return faults.Pass
+	}
+	script.Arm(faults.Where(writes, first))
 	ctx := context.Background()
 	row := func(key, data string) table.Row { return table.Row{Partition: "p", Key: key, Data: []byte(data)} }
 	etags, err := tbl.Apply(ctx, table.Op{Action: table.Insert, Row: row("a", `{"n":1}`)})
@@ -96,7 +70,7 @@ func TestAppliedButAnswerLost(t *testing.T) {
 		table.Op{Action: table.Insert, Row: row("b", `{"n":1}`)})
 	require.NoError(t, err)
 	require.NotEmpty(t, etags[0])
-	require.GreaterOrEqual(t, lose.lost.Load(), int32(6))
+	require.Len(t, script.Harms(), 3)
 	_, err = tbl.Apply(ctx, table.Op{Action: table.Insert, Row: row("b", `{"n":2}`)})
 	require.True(t, fault.Is(err, fault.Conflict), "another's row stays another's")
 }
