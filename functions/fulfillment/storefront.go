@@ -23,30 +23,29 @@ func (h *Handler) Storefront(g *web.Group) {
 	g.Handle(http.MethodPut, one+"/autoRenew", web.Customer(), h.autoRenew)
 }
 
+type beneficiary struct {
+	EmailID  string `json:"emailId"`
+	ObjectID string `json:"objectId"`
+	TenantID string `json:"tenantId"`
+	PID      string `json:"pid"`
+}
+
 type order struct {
-	PublisherID string `json:"publisherId"`
-	OfferID     string `json:"offerId"`
-	PlanID      string `json:"planId"`
-	TermUnit    string `json:"termUnit"`
-	Quantity    seats  `json:"quantity"`
-	Market      string `json:"market"`
-	Store       string `json:"store"`
-	Name        string `json:"subscriptionName"`
-	Beneficiary *struct {
-		EmailID  string `json:"emailId"`
-		ObjectID string `json:"objectId"`
-		TenantID string `json:"tenantId"`
-		PID      string `json:"pid"`
-	} `json:"beneficiary"`
-	Payment struct {
+	PublisherID string       `json:"publisherId"`
+	OfferID     string       `json:"offerId"`
+	PlanID      string       `json:"planId"`
+	TermUnit    string       `json:"termUnit"`
+	Quantity    seats        `json:"quantity"`
+	Market      string       `json:"market"`
+	Store       string       `json:"store"`
+	Name        string       `json:"subscriptionName"`
+	Beneficiary *beneficiary `json:"beneficiary"`
+	Payment     struct {
 		Method string `json:"method"`
 	} `json:"payment"`
 	AcceptedTerms []string `json:"acceptedTerms"`
 	AutoRenew     *bool    `json:"autoRenew"`
 }
-
-// maxKey bounds an idempotency key.
-const maxKey = 255
 
 // purchase buys a plan: 201; the same again with the same Idempotency-Key answers the same (FUL-14, FUL-15).
 func (h *Handler) purchase(w http.ResponseWriter, r *http.Request) error {
@@ -55,8 +54,8 @@ func (h *Handler) purchase(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	key := r.Header.Get("Idempotency-Key")
-	if len(key) > maxKey {
-		return fault.New(fault.Invalid, subscription.CodeInvalid, "Idempotency-Key", "The key may have %d characters at most.", maxKey)
+	if err := in.checkSizes(key); err != nil {
+		return err
 	}
 	o := subscription.Order{
 		Key: key, Buyer: web.Caller(r.Context()), PublisherID: in.PublisherID, OfferID: in.OfferID, PlanID: in.PlanID,
@@ -154,6 +153,12 @@ func (h *Handler) buyerChanges(ofSeats bool) web.Handler {
 		to := subscription.Target{PlanID: in.PlanID}
 		if ofSeats {
 			to = subscription.Target{Seats: subscription.Seats(in.Quantity)}
+		}
+		switch {
+		case ofSeats && !in.Quantity.Given:
+			return fault.New(fault.Invalid, subscription.CodeRequired, "quantity", "The quantity is required.")
+		case !ofSeats && in.PlanID == "":
+			return fault.New(fault.Invalid, subscription.CodeRequired, "planId", "The planId is required.")
 		}
 		o, err := h.deps.Subscriptions.ChangeByBuyer(r.Context(), web.Caller(r.Context()), r.PathValue("id"), to)
 		if err != nil {

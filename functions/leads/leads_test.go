@@ -157,7 +157,10 @@ func TestContactMe(t *testing.T) {
 	require.NotEqual(t, first, other, "an event is the customer's own")
 	status, _ = r.call(t, "ada", "POST", "/storefront/v1/leads", strings.Replace(contact, "true", "false", 1))
 	require.Equal(t, http.StatusNoContent, status, "LED-4")
+	status, _ = r.call(t, "ada", "POST", "/storefront/v1/leads", strings.Replace(contact, `"e1"`, `"`+strings.Repeat("e", 128)+`"`, 1))
+	require.Equal(t, http.StatusAccepted, status, "an event id has all of its 128 characters to itself")
 	for change, code := range map[string]string{
+		`"e1"|"` + strings.Repeat("e", 129) + `"`: "InvalidValue", `"AppSource"|"Bazaar"`: "InvalidLeadAction",
 		`"ContactMe"|"TestDrive"`: "InvalidLeadAction", `"ContactMe"|"Create"`: "InvalidLeadAction", `john@mail.example|x`: "InvalidCustomer",
 		`"contoso"|"nobody"`: "OfferNotPublished", `"e1"|""`: "InvalidValue",
 	} {

@@ -64,13 +64,8 @@ func (h *Handler) capture(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	caller := web.Caller(r.Context())
-	event := in.EventID
-	if event != "" {
-		// An event is the customer's own: nobody meets the lead of another.
-		event = caller.TenantID + "/" + caller.ObjectID + "/" + event
-	}
 	l, err := h.Leads.Capture(r.Context(), lead.Event{
-		EventID: event, Source: lead.Source(in.Source), CallToAction: lead.CallToAction(in.CallToAction),
+		EventID: in.EventID, By: caller.TenantID + "/" + caller.ObjectID, Source: lead.Source(in.Source), CallToAction: lead.CallToAction(in.CallToAction),
 		PublisherID: in.PublisherID, OfferID: in.OfferID, PlanID: in.PlanID, Slot: slot, ConsentGiven: in.ConsentGiven,
 		Customer: in.Customer, Note: in.Note, CrossListedOn: in.CrossListedOn,
 	})

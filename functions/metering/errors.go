@@ -30,7 +30,13 @@ type wireDetail struct {
 // codeTooMany marks a batch that is too large, whose envelope has no details.
 const codeTooMany = "TooManyEvents"
 
-var eventTarget = metering.EnvelopeOf("badRequest").Target
+// The targets of a bad request, by path.
+var (
+	eventTarget = metering.EnvelopeOf("badRequest").Target
+	batchTarget = metering.EnvelopeOf("batchTooLarge").Target
+)
+
+const filterTarget = "usageEventsRequest"
 
 // errorOf is the error of an event that was not accepted, the same for a single call and an item of a batch.
 func errorOf(r metering.Result) wireError {

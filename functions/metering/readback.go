@@ -2,15 +2,38 @@ package metering
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 
 	"stoa/shared/fault"
 	"stoa/shared/metering"
+	"stoa/shared/web"
 )
+
+// reported reads usage back as a bare array (MTR-86 to MTR-90). No SaaS resource has an Azure subscription, so
+// whoever asks for one gets nothing.
+func (h *Handler) reported(w http.ResponseWriter, r *http.Request) error {
+	filter, azureSubscription, err := parseFilter(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	days, err := h.deps.Metering.Reported(r.Context(), web.Caller(r.Context()), filter)
+	if err != nil {
+		return err
+	}
+	out := []wireDay{}
+	for _, d := range days {
+		if azureSubscription == "" {
+			out = append(out, dayOf(d))
+		}
+	}
+	return web.WriteJSON(w, http.StatusOK, out)
+}
 
 // wireDay is the usage of one day, resource, dimension and plan.
 type wireDay struct {
@@ -46,11 +69,19 @@ func number(d decimal.Decimal) json.Number {
 	return json.Number(text)
 }
 
+// maxFilter bounds the ids and names of a query, in characters.
+const maxFilter = 128
+
 // parseFilter reads the query, whose names are matched without case (MTR-87).
 func parseFilter(query url.Values) (f metering.Filter, azureSubscription string, err error) {
 	values := map[string]string{}
 	for name, list := range query {
 		values[strings.ToLower(name)] = list[0]
+	}
+	for _, name := range []string{"offerId", "planId", "dimension", "azureSubscriptionId", "reconStatus"} {
+		if utf8.RuneCountInString(values[strings.ToLower(name)]) > maxFilter {
+			return f, "", fault.New(fault.Invalid, string(metering.BadArgument), name, "The %s may have %d characters at most.", name, maxFilter)
+		}
 	}
 	f.Offer, f.Plan, f.Dimension, f.Recon = values["offerid"], values["planid"], values["dimension"], values["reconstatus"]
 	if f.Start, _, err = parseDate(values["usagestartdate"]); err != nil {

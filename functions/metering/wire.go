@@ -93,6 +93,12 @@ func (e wireEvent) item(r metering.Result) wireItem {
 	return item
 }
 
+// wireBatch is the answer to a batch: a result for each event, in the order of the request (MTR-57).
+type wireBatch struct {
+	Count  int        `json:"count"`
+	Result []wireItem `json:"result"`
+}
+
 // quoted is a text as JSON.
 func quoted(text string) json.RawMessage {
 	raw, err := json.Marshal(text)

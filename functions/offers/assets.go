@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"stoa/shared/fault"
 	"stoa/shared/offer"
@@ -27,6 +28,8 @@ const (
 	maxDocument      = 20 << 20
 	logoMin, logoMax = 216, 350 // pixels of a side (SAS-22)
 	maxDocuments     = 3
+	maxFile          = 1024 // characters of a blob's name
+	maxFileName      = 255  // characters of the name that customers see
 )
 
 var fileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._()-]{0,99}$`)
@@ -81,11 +84,17 @@ func (h *Handler) asset(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d := draft(r)
+	if _, err := h.deps.Catalogue.Offer(r.Context(), d.PublisherID, d.OfferID); err != nil {
+		return err
+	}
 	if in.Kind != kindLogo && in.Kind != kindDocument {
 		return fault.New(fault.Invalid, offer.CodeInvalid, "kind", "The kind is largeLogo or document.")
 	}
-	if !strings.HasPrefix(in.File, assetFolder(d.PublisherID, d.OfferID, in.Kind)) || strings.Contains(in.File, "..") {
+	if !strings.HasPrefix(in.File, assetFolder(d.PublisherID, d.OfferID, in.Kind)) || strings.Contains(in.File, "..") || len(in.File) > maxFile {
 		return fault.New(fault.Invalid, offer.CodeInvalid, "file", "The file must be one that was uploaded for this offer and kind.")
+	}
+	if utf8.RuneCountInString(in.Name) > maxFileName {
+		return tooLong("name", maxFileName)
 	}
 	if err := h.checkAsset(r, in.Kind, in.File, in.Name); err != nil {
 		return err
@@ -112,8 +121,8 @@ func (h *Handler) checkAsset(r *http.Request, kind, file, name string) error {
 	if kind == kindLogo {
 		return checkLogo(content)
 	}
-	if strings.TrimSpace(name) == "" || len([]rune(name)) > 255 {
-		return fault.New(fault.Invalid, offer.CodeInvalid, "name", "A document has a name of at most 255 characters.")
+	if strings.TrimSpace(name) == "" {
+		return fault.New(fault.Invalid, offer.CodeRequired, "name", "A document has a name of at most %d characters.", maxFileName)
 	}
 	if !bytes.HasPrefix(content, []byte("%PDF-")) { // SAS-24
 		return fault.New(fault.Invalid, "NotPDF", "file", "The document is not a PDF.")

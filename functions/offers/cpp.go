@@ -49,6 +49,9 @@ func cppAPI(prefix string) web.API {
 	}
 }
 
+// codeVersion is the code of a wrong api-version, whose body is fixed.
+const codeVersion = "InvalidAPIVersion"
+
 // cppVersionOf refuses a request without a known api-version (CPP-3).
 func cppVersionOf(r *http.Request) error {
 	given := r.URL.Query().Get("api-version")
@@ -57,7 +60,7 @@ func cppVersionOf(r *http.Request) error {
 			return nil
 		}
 	}
-	return fault.New(fault.Invalid, "InvalidAPIVersion", "api-version", "Invalid api version. Allowed values are [%s]", strings.Join(versions, ", "))
+	return fault.New(fault.Invalid, codeVersion, "api-version", "Invalid api version. Allowed values are [%s]", strings.Join(versions, ", "))
 }
 
 type cppError struct {
@@ -72,7 +75,8 @@ type cppDetail struct {
 	Message string `json:"message"`
 }
 
-// cppErrors renders an error (CPP-7); details come with what is not ready (CPP-40) and with several findings.
+// cppErrors renders an error (CPP-7). What is not ready comes with details (CPP-40), and so does bad input whose
+// field has a name.
 func cppErrors(w http.ResponseWriter, _ *http.Request, f *fault.Error) {
 	body := cppError{Code: f.Code, Message: f.Message}
 	switch {
@@ -85,7 +89,11 @@ func cppErrors(w http.ResponseWriter, _ *http.Request, f *fault.Error) {
 	case f.Kind == fault.Unauthenticated:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	for _, d := range f.Details {
+	found := f.Details
+	if len(found) == 0 && f.Target != "" && f.Kind != fault.Forbidden && f.Kind != fault.Unauthenticated && f.Code != codeVersion {
+		found = []fault.Detail{{Code: body.Code, Target: f.Target, Message: body.Message}}
+	}
+	for _, d := range found {
 		body.Details = append(body.Details, cppDetail{Code: d.Code, Target: d.Target, Message: d.Message})
 	}
 	// Strings always encode.
@@ -109,8 +117,8 @@ func (h *Handler) cppTypes(w http.ResponseWriter, _ *http.Request) error {
 
 var typeFilter = regexp.MustCompile(`^\s*offerTypeId\s+eq\s+'([^']*)'\s*$`)
 
-// maxListed bounds the list, whose contract has no pages.
-const maxListed = 2000
+// maxOffers bounds the list, whose contract has no pages.
+const maxOffers = 2000
 
 // cppList answers a bare array of summaries, by id (CPP-19).
 func (h *Handler) cppList(w http.ResponseWriter, r *http.Request) error {
@@ -137,7 +145,7 @@ func (h *Handler) cppList(w http.ResponseWriter, r *http.Request) error {
 				out = append(out, s)
 			}
 		}
-		if after = next; after == "" || len(out) >= maxListed {
+		if after = next; after == "" || len(out) >= maxOffers {
 			return web.WriteJSON(w, http.StatusOK, out)
 		}
 	}
@@ -169,6 +177,9 @@ func (h *Handler) cppAnswer(w http.ResponseWriter, r *http.Request, status int, 
 func (h *Handler) cppPut(w http.ResponseWriter, r *http.Request) error {
 	var in cppPut
 	if err := web.Decode(r, &in); err != nil {
+		return err
+	}
+	if err := in.checkSizes(); err != nil {
 		return err
 	}
 	d := draft(r)

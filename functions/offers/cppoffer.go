@@ -1,7 +1,6 @@
 package offers
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -198,69 +197,6 @@ func (in *cppPut) check(d offer.DraftRef) (offer.OfferType, error) {
 		return bad("definition.displayText", "The definition and its displayText are required.")
 	}
 	return t, nil
-}
-
-// apply makes the content of the body. Absent keys are removed, secrets are kept (CPP-25, CPP-29).
-func (in *cppPut) apply(c *offer.Content, t offer.OfferType) error {
-	if c.OfferType != t.ID {
-		return fault.New(fault.Invalid, "ImmutableField", "offerTypeId", "The offer type was fixed when the offer was created.")
-	}
-	keys := canonicalKeys(in.Definition.Offer, cppKeys.offer)
-	lead, err := takeDestination(keys, c.LeadDestination)
-	if err != nil {
-		return err
-	}
-	plans := make([]map[string]json.RawMessage, len(in.Definition.Plans))
-	next := make([]offer.Plan, len(plans))
-	for i, p := range in.Definition.Plans {
-		plans[i] = canonicalKeys(p, cppKeys.plans)
-		next[i] = offer.Plan{ID: text(plans[i]["planId"]), Name: text(plans[i][prefixVM+"skuTitle"]), Description: text(plans[i][prefixVM+"skuDescription"])}
-	}
-	raw, err := json.Marshal(cppDefinition{Offer: keys, Plans: plans})
-	if err != nil {
-		return fmt.Errorf("definition of %s: %w", c.OfferID, err)
-	}
-	c.Alias, c.Plans, c.Definition, c.LeadDestination = in.Definition.DisplayText, next, raw, lead
-	c.Listing = offer.Listing{
-		Name: text(keys[keyTitle]), Summary: text(keys[keySummary]), Description: text(keys[keyDescription]),
-		PrivacyPolicy: text(keys[keyPrivacy]), Terms: text(keys[keyTerms]),
-	}
-	return nil
-}
-
-// takeDestination moves the lead destination and its settings out of the keys.
-func takeDestination(keys map[string]json.RawMessage, stored offer.LeadDestination) (offer.LeadDestination, error) {
-	name := text(keys[keyDestination])
-	d, ok := offer.DestinationOf(name)
-	if !ok {
-		return stored, fault.New(fault.Invalid, "BadRequest", keyDestination, "There is no lead destination %s.", name)
-	}
-	lead := offer.LeadDestination{Kind: d.ID, ContactEmail: stored.ContactEmail, SealedSecrets: stored.SealedSecrets, Settings: map[string]string{}}
-	if raw := keys[d.Config]; d.Config != "" && len(raw) > 0 {
-		var settings map[string]any
-		if err := json.Unmarshal(raw, &settings); err != nil {
-			return stored, fault.New(fault.Invalid, "BadRequest", d.Config, "The settings of a lead destination are an object.")
-		}
-		for k, v := range settings {
-			if v != nil {
-				lead.Settings[k] = fmt.Sprint(v)
-			}
-		}
-	}
-	delete(keys, keyDestination)
-	for _, kind := range offer.Destinations() {
-		delete(keys, kind.Config)
-	}
-	return lead, nil
-}
-
-// text is the text of a JSON string, "" of anything else.
-func text(raw json.RawMessage) string {
-	var s string
-	if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte(`"`)) || json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
 }
 
 // ticks is a time in 100-ns steps since the year 1, which the list of submissions calls version.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"stoa/shared/fault"
 	"stoa/shared/offer"
@@ -184,11 +185,17 @@ type cppMetadata struct {
 	} `json:"metadata"`
 }
 
+// maxEmails bounds the notification list, in characters.
+const maxEmails = 2000
+
 // action is what publish, go live and cancel share: the body, the type, the answer with the operation's place.
 func (h *Handler) action(w http.ResponseWriter, r *http.Request, kind string, do func(publish.Request) (publish.Submission, int, error)) error {
 	var in cppMetadata
 	if err := web.DecodeOptional(r, &in); err != nil {
 		return err
+	}
+	if utf8.RuneCountInString(in.Metadata.Emails) > maxEmails {
+		return fault.New(fault.Invalid, "BadRequest", "metadata.notification-emails", "At most %d characters are allowed.", maxEmails)
 	}
 	if err := h.writable(r); err != nil {
 		return err
@@ -351,6 +358,9 @@ func (h *Handler) cppOperationByName(w http.ResponseWriter, r *http.Request) err
 		return noOperation()
 	}
 	sub, err := h.deps.Catalogue.Submission(r.Context(), parts[0], parts[1], number)
+	if fault.Is(err, fault.NotFound) {
+		return noOperation()
+	}
 	if err != nil {
 		return err
 	}

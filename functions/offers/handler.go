@@ -7,7 +7,9 @@
 // Readings: the portal API serves no SaaS offers and Azure applications for writing (CPP-1), but reads them back,
 // so that their ETag and state can be seen; a write answers 400 OfferTypeNotSupported. Portal writes compare
 // If-Match when it is sent; only the portal API requires it. A publish operation that waits for sign-off reads
-// waitingForPublisherReview, and completed in the list of submissions. All offers count as migrated.
+// waitingForPublisherReview, and completed in the list of submissions. All offers count as migrated. Bad input whose
+// field has a name comes with one detail, which CPP-7 does not have and does not forbid. Where a body may be absent
+// (publish, go live, cancel) a chunked one is absent, because the host swallows it (HST-12).
 package offers
 
 import (

@@ -1,15 +1,26 @@
 package offers
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"stoa/shared/fault"
 	"stoa/shared/offer"
 	"stoa/shared/publish"
 	"stoa/shared/web"
 )
+
+const (
+	maxListed = 100 // pages or policies in a body
+	maxPolicy = 50  // characters of a policy's id
+)
+
+func tooLong(target string, limit int) error {
+	return fault.New(fault.Invalid, offer.CodeInvalid, target, "At most %d characters are allowed.", limit)
+}
 
 type accepted struct {
 	SubmissionID string            `json:"submissionId"`
@@ -25,6 +36,12 @@ func (h *Handler) publish(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := web.DecodeOptional(r, &in); err != nil {
 		return err
+	}
+	switch {
+	case len(in.Pages) > maxListed:
+		return fault.New(fault.Invalid, offer.CodeInvalid, "pages", "At most %d pages can be named.", maxListed)
+	case utf8.RuneCountInString(in.Notes) > offer.MaxNotes:
+		return tooLong("notes", offer.MaxNotes)
 	}
 	req := request(r)
 	req.Pages, req.Notes = in.Pages, in.Notes
@@ -177,17 +194,42 @@ func (h *Handler) Operator(g *web.Group) {
 	g.Handle(http.MethodPost, "/operator/v1/publishers/{publisherId}/offers/{offerId}/certification", web.Operator(), h.certify)
 }
 
-func (h *Handler) certify(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Result         publish.Result         `json:"result"`
-		FailedPolicies []publish.FailedPolicy `json:"failedPolicies"`
-		Notes          string                 `json:"reviewNotes"`
+// verdict is the body of a certification.
+type verdict struct {
+	Result         publish.Result         `json:"result"`
+	FailedPolicies []publish.FailedPolicy `json:"failedPolicies"`
+	Notes          string                 `json:"reviewNotes"`
+}
+
+func (v *verdict) check() error {
+	switch {
+	case v.Result != publish.Passed && v.Result != publish.PassedWithNotes && v.Result != publish.Refused:
+		return fault.New(fault.Invalid, offer.CodeInvalid, "result", "The result is %s, %s or %s.", publish.Passed, publish.PassedWithNotes, publish.Refused)
+	case v.Result == publish.Refused && len(v.FailedPolicies) == 0:
+		return fault.New(fault.Invalid, offer.CodeRequired, "failedPolicies", "A refusal names the policies that are not met.")
+	case len(v.FailedPolicies) > maxListed:
+		return fault.New(fault.Invalid, offer.CodeInvalid, "failedPolicies", "At most %d policies can be named.", maxListed)
+	case utf8.RuneCountInString(v.Notes) > offer.MaxNotes:
+		return tooLong("reviewNotes", offer.MaxNotes)
 	}
+	for i, p := range v.FailedPolicies {
+		if utf8.RuneCountInString(p.ID) > maxPolicy {
+			return tooLong(fmt.Sprintf("failedPolicies[%d].policyId", i), maxPolicy)
+		}
+		if utf8.RuneCountInString(p.Description) > offer.MaxNotes {
+			return tooLong(fmt.Sprintf("failedPolicies[%d].description", i), offer.MaxNotes)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) certify(w http.ResponseWriter, r *http.Request) error {
+	var in verdict
 	if err := web.Decode(r, &in); err != nil {
 		return err
 	}
-	if in.Result == publish.Refused && len(in.FailedPolicies) == 0 {
-		return fault.New(fault.Invalid, offer.CodeRequired, "failedPolicies", "A refusal names the policies that are not met.")
+	if err := in.check(); err != nil {
+		return err
 	}
 	sub, err := h.deps.Publish.Verdict(r.Context(), r.PathValue("publisherId"), r.PathValue("offerId"),
 		publish.Report{Result: in.Result, FailedPolicies: in.FailedPolicies, Notes: in.Notes})

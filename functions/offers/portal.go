@@ -123,8 +123,8 @@ func (p *patch) UnmarshalJSON(raw []byte) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var m map[string]any
-	if err := d.Decode(&m); err != nil {
-		return fault.New(fault.Invalid, offer.CodeInvalid, "", "The body must be a JSON object.").Because(err)
+	if err := d.Decode(&m); err != nil || m == nil {
+		return fault.New(fault.Invalid, offer.CodeType, "", "The body must be a JSON object.").Because(err)
 	}
 	*p = m
 	return nil
@@ -144,11 +144,11 @@ func (h *Handler) savePage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) addPlan(w http.ResponseWriter, r *http.Request) error {
-	var plan offer.Plan
-	if err := web.Decode(r, &plan); err != nil {
+	var p patch
+	if err := web.Decode(r, &p); err != nil {
 		return err
 	}
-	o, err := h.deps.Offers.AddPlan(r.Context(), draft(r), plan)
+	o, err := h.deps.Offers.AddPlan(r.Context(), draft(r), p)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"stoa/shared/fault"
+	"stoa/shared/message"
 	"stoa/shared/web"
 )
 
@@ -32,6 +35,11 @@ type DeadLetters interface {
 	List(ctx context.Context, queue, after string, limit int) ([]DeadLetter, string, error)
 	// Replay sends one again; NotFound, Conflict "NotReplayable".
 	Replay(ctx context.Context, id string) (DeadLetter, error)
+}
+
+// queues are where dead letters come from.
+var queues = []string{
+	message.PublishSteps, message.Webhooks, message.LedgerEvents, message.Leads, message.TestDrives, message.PayoutItems, message.Notifications,
 }
 
 // Handler serves the routes.
@@ -81,6 +89,9 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 		limit = n
 	}
 	queue := query.Get("queue")
+	if queue != "" && !slices.Contains(queues, queue) {
+		return fault.New(fault.Invalid, "InvalidValue", "queue", "must be one of %s", strings.Join(queues, ", "))
+	}
 	scope := "deadletters|" + queue
 	after, err := h.Pages.Decode(scope, query.Get("continuation"))
 	if err != nil {

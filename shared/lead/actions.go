@@ -119,6 +119,18 @@ func (t *actionTable) match(cta CallToAction, s Source, crossListed bool) (matri
 	return matrixRow{}, false
 }
 
+// checkSource is Invalid "InvalidLeadAction" for what is no storefront.
+func (t *actionTable) checkSource(s Source) error {
+	var names []string
+	for _, row := range t.Sources {
+		if strings.EqualFold(string(row.ID), string(s)) {
+			return nil
+		}
+		names = append(names, string(row.ID))
+	}
+	return fault.New(fault.Invalid, "InvalidLeadAction", "source", "must be one of %s", strings.Join(names, ", "))
+}
+
 // TestDriveSource is the storefront a test drive may be started in, by its name in any case of letters. Invalid
 // "InvalidLeadAction" for another.
 func TestDriveSource(s Source) (Source, error) {

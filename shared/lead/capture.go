@@ -24,6 +24,9 @@ func (s *Service) Capture(ctx context.Context, e Event) (Lead, error) {
 	if err != nil {
 		return Lead{}, err
 	}
+	if err := actions.checkSource(e.Source); err != nil {
+		return Lead{}, err
+	}
 	row, ok := actions.match(e.CallToAction, e.Source, false)
 	if !ok {
 		return Lead{}, fault.New(fault.Invalid, "InvalidLeadAction", "callToAction", "%s of %s makes no lead", e.CallToAction, e.Source)

@@ -27,6 +27,7 @@ type Customer struct {
 // Event is a customer's action in a storefront (3.3).
 type Event struct {
 	EventID       string // 1 to 128 characters, unique for the action of the customer
+	By            string // who acts; their event ids are their own, nobody meets the lead of another
 	Source        Source
 	CallToAction  CallToAction
 	PublisherID   string
@@ -44,6 +45,7 @@ type Event struct {
 // Limits of an event, in characters.
 const (
 	maxEventID = 128
+	maxID      = 50 // of publisher, offer and plan
 	maxField   = 256
 	maxNote    = 2000
 	maxEmail   = 254
@@ -104,6 +106,17 @@ func clean(text string, lines bool) string {
 func (e Event) check(now time.Time) (Event, error) {
 	if e.EventID == "" || utf8.RuneCountInString(e.EventID) > maxEventID {
 		return e, fault.New(fault.Invalid, "InvalidValue", "eventId", "must have 1 to %d characters", maxEventID)
+	}
+	if e.By != "" {
+		e.EventID = e.By + "/" + e.EventID
+	}
+	for _, id := range []struct {
+		target, value string
+		limit         int
+	}{{"publisherId", e.PublisherID, maxID}, {"offerId", e.OfferID, maxID}, {"planId", e.PlanID, maxID}, {"crossListedOn", e.CrossListedOn, 2*maxID + 1}} {
+		if utf8.RuneCountInString(id.value) > id.limit {
+			return e, fault.New(fault.Invalid, "InvalidValue", id.target, "may have %d characters at most", id.limit)
+		}
 	}
 	if e.Slot == "" {
 		e.Slot = offer.Production

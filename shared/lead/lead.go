@@ -22,6 +22,8 @@ const (
 	Lost           State = "Lost"       // waited too long; its personal data is erased
 )
 
+var states = []State{Queued, RetryScheduled, Delivered, Parked, Unrouted, Suppressed, Lost}
+
 // Waits reports whether the lead waits for someone to do something.
 func (s State) Waits() bool { return s == Parked || s == Unrouted }
 

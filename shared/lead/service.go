@@ -3,8 +3,10 @@ package lead
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"stoa/shared/call"
 	"stoa/shared/fault"
@@ -69,9 +71,25 @@ func (s *Service) Lead(ctx context.Context, publisherID, id string) (Lead, error
 	return s.deps.Store.Lead(ctx, publisherID, id)
 }
 
-// Leads lists a publisher's leads, the newest first.
+// Leads lists a publisher's leads, the newest first. Invalid for a filter that can never match.
 func (s *Service) Leads(ctx context.Context, f Filter) ([]Lead, string, error) {
+	if err := f.check(); err != nil {
+		return nil, "", err
+	}
 	return s.deps.Store.Leads(ctx, f)
+}
+
+func (f *Filter) check() error {
+	_, known := actions.action(f.Action)
+	switch {
+	case f.State != "" && !slices.Contains(states, f.State):
+		return fault.New(fault.Invalid, "InvalidValue", "state", "must be one of %v", states)
+	case f.Action != "" && !known:
+		return fault.New(fault.Invalid, "InvalidValue", "action", "must be an action code, such as %s", PartnerTrial)
+	case utf8.RuneCountInString(f.OfferID) > maxID:
+		return fault.New(fault.Invalid, "InvalidValue", "offerId", "may have %d characters at most", maxID)
+	}
+	return nil
 }
 
 // Waiting lists the leads of all publishers that wait for a replay.

@@ -2,6 +2,7 @@ package offer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"stoa/shared/fault"
@@ -64,6 +65,12 @@ func termsAndSeats(p Plan) fault.Findings {
 			out.Add(CodeInvalid, fmt.Sprintf("terms[%d].termUnit", i), "Each billing term may stand once.") // SAS-37
 		}
 		units[t.Unit] = true
+		for market := range t.Prices {
+			if !slices.Contains(rules.Lists["markets"], market) {
+				out.Add(CodeInvalid, fmt.Sprintf("terms[%d].marketPrices", i), "Prices are for markets, each by its code of two letters.")
+				break
+			}
+		}
 	}
 	switch {
 	case p.PricingModel == FlatRate && (p.SeatsMin != 0 || p.SeatsMax != 0):

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/shopspring/decimal"
 
 	"stoa/shared/fault"
 )
@@ -60,10 +63,10 @@ func (o *Offer) Edit(now time.Time, change func(*Content) error) (added []string
 	if err := change(&next); err != nil {
 		return nil, err
 	}
-	if err := checkFixed(o, &next); err != nil {
+	if err := checkMalformed(&next); err != nil {
 		return nil, err
 	}
-	if err := checkMalformed(&next); err != nil {
+	if err := checkFixed(o, &next); err != nil {
 		return nil, err
 	}
 	for _, p := range next.Plans {
@@ -77,8 +80,13 @@ func (o *Offer) Edit(now time.Time, change func(*Content) error) (added []string
 }
 
 func checkMalformed(c *Content) error {
+	return refuse(append(malformedFields(c.OfferType, document(c)), crossFindings(c)...))
+}
+
+// refuse is the fault of what is malformed among the findings.
+func refuse(findings []Finding) error {
 	var wrong fault.Findings
-	for _, f := range append(engineFindings(c, document(c)), crossFindings(c)...) {
+	for _, f := range findings {
 		if f.Malformed {
 			wrong = append(wrong, fault.Detail{Code: f.Code, Target: f.Field, Message: f.Message})
 		}
@@ -92,10 +100,10 @@ func (c *Content) SetPage(id string, patch map[string]any) error {
 	t, _ := TypeOf(c.OfferType)
 	p := rules.page(id)
 	if p == nil || !slices.Contains(t.Pages, id) {
-		return fault.New(fault.NotFound, "NotFound", id, "Offers of this type have no page %s.", id)
+		return fault.New(fault.NotFound, "NotFound", "page", "Offers of this type have the pages %s.", strings.Join(t.Pages, ", "))
 	}
 	if !holds(p.Only, doc, nil) && id != "testDrive" { // SAS-5; the test drive page itself turns the test drive on
-		return fault.New(fault.Conflict, "PageNotAvailable", id, "The offer has no page %s as it is set up now.", id)
+		return fault.New(fault.Conflict, "PageNotAvailable", "page", "The offer has no page %s as it is set up now.", id)
 	}
 	return c.setDocument(merge(doc, ownMembers(p, patch)))
 }
@@ -142,22 +150,70 @@ func copyMember(into, from map[string]any, segments []string) {
 	copyMember(below, inner, segments[1:])
 }
 
+// setDocument reads the content back from its document. The fields are looked at first: a number that nobody can
+// compute with never gets into the content.
 func (c *Content) setDocument(doc map[string]any) error {
+	if err := refuse(malformedFields(c.OfferType, doc)); err != nil {
+		return err
+	}
 	next, err := decodeContent(doc)
 	if err != nil {
 		return wrongType(err)
+	}
+	if err := next.checkAmounts(); err != nil {
+		return err
 	}
 	*c = next
 	return nil
 }
 
-func wrongType(err error) error {
-	target := ""
-	var t *json.UnmarshalTypeError
-	if errors.As(err, &t) {
-		target = t.Field
+// checkAmounts refuses amounts that the look at the fields has missed, because their names were written in other
+// letters. It must come before anything writes them out.
+func (c *Content) checkAmounts() error {
+	sane := func(d decimal.Decimal) bool { return d.Exponent() <= maxScale && d.Exponent() >= -maxScale }
+	for i, p := range c.Plans {
+		for j, t := range p.Terms {
+			ok := sane(t.PriceUSD)
+			for _, price := range t.Prices {
+				ok = ok && sane(price)
+			}
+			if !ok {
+				return fault.New(fault.Invalid, CodeInvalid, fmt.Sprintf("plans[%d].terms[%d]", i, j), "A price may have at most %d decimals.", maxScale)
+			}
+		}
+		for j, m := range p.Meters {
+			if !sane(m.PricePerUnitUSD) {
+				return fault.New(fault.Invalid, CodeInvalid, fmt.Sprintf("plans[%d].meters[%d]", i, j), "A price may have at most %d decimals.", maxScale)
+			}
+		}
 	}
-	return fault.New(fault.Invalid, CodeInvalid, target, "The value has a wrong type.").Because(err)
+	return nil
+}
+
+// CodeType is the code of a value of a wrong JSON type.
+const CodeType = "InvalidType"
+
+func wrongType(err error) error {
+	var t *json.UnmarshalTypeError
+	if !errors.As(err, &t) {
+		return fault.New(fault.Invalid, CodeType, "", "A value has a wrong type.").Because(err)
+	}
+	return fault.New(fault.Invalid, CodeType, t.Field, "The value must be %s.", wanted(t.Type)).Because(err)
+}
+
+// wanted is what a value of a Go type must be in JSON.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "a whole number"
 }
 
 // SetPlan merges a patch into the plan of that id, which is added when it is new.
@@ -165,25 +221,17 @@ func (c *Content) SetPlan(id string, patch map[string]any) error {
 	if given, ok := patch["planId"]; ok && given != id { // SAS-34: fixed at create
 		return fault.New(fault.Invalid, "ImmutableField", "planId", "The plan ID was fixed when the plan was created.")
 	}
+	doc := document(c)
+	plans, _ := doc["plans"].([]any)
 	at := slices.IndexFunc(c.Plans, func(p Plan) bool { return p.ID == id })
-	doc := map[string]any{}
-	if at >= 0 {
-		if err := json.Unmarshal([]byte(canonical(c.Plans[at])), &doc); err != nil {
-			return fmt.Errorf("plan %s: %w", id, err)
-		}
+	if at < 0 {
+		at, plans = len(plans), append(plans, map[string]any{})
 	}
-	doc = merge(doc, patch)
-	doc["planId"] = id
-	var plan Plan
-	if err := json.Unmarshal([]byte(canonical(doc)), &plan); err != nil {
-		return wrongType(err)
-	}
-	if at >= 0 {
-		c.Plans[at] = plan
-	} else {
-		c.Plans = append(c.Plans, plan)
-	}
-	return nil
+	before, _ := plans[at].(map[string]any)
+	plan := merge(before, patch)
+	plan["planId"] = id
+	plans[at], doc["plans"] = plan, plans
+	return c.setDocument(doc)
 }
 
 // RemovePlan removes a plan that was never published; checkFixed refuses the others.

@@ -149,6 +149,21 @@ func isEmpty(v any, alsoEmpty []string) bool {
 	return false
 }
 
+// malformedFields is what can never be right on any page of the offer's type, also on those that the offer does
+// not have as it is set up now.
+func malformedFields(offerType string, doc map[string]any) []Finding {
+	t, _ := TypeOf(offerType)
+	var out []Finding
+	for _, id := range t.Pages {
+		for _, f := range pageFindings(rules.page(id), offerType, doc) {
+			if f.Malformed {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
 // engineFindings interprets the fields of the pages the offer has.
 func engineFindings(c *Content, doc map[string]any) []Finding {
 	var out []Finding
@@ -209,6 +224,28 @@ func (f *field) check(v any) string {
 		if f.Distinct && repeated(v) {
 			return "Each value may stand once."
 		}
+	case map[string]any:
+		if words := f.checkNames(v); words != "" {
+			return words
+		}
+	}
+	if v != nil && (f.Minimum != nil || f.Maximum != nil) {
+		return "The value must be a number."
+	}
+	return ""
+}
+
+// maxName bounds the names in an object whose names the publisher chooses.
+const maxName = 100
+
+func (f *field) checkNames(values map[string]any) string {
+	if f.MaxItems > 0 && len(values) > f.MaxItems {
+		return fmt.Sprintf("At most %d values are allowed.", f.MaxItems)
+	}
+	for name := range values {
+		if utf8.RuneCountInString(name) > maxName {
+			return fmt.Sprintf("A name may have at most %d characters.", maxName)
+		}
 	}
 	return ""
 }
@@ -229,11 +266,22 @@ func (f *field) checkText(s string) string {
 	return ""
 }
 
+// Limits of a number. One with more digits would be a burden to compute with, and is no price and no count.
+const (
+	maxDigits = 30
+	maxScale  = 15
+)
+
 func (f *field) checkNumber(text string) string {
+	if f.Minimum == nil && f.Maximum == nil {
+		return ""
+	}
 	n, err := decimal.NewFromString(text)
 	switch {
-	case err != nil:
+	case err != nil || len(text) > 2*maxDigits:
 		return "The value must be a number."
+	case n.Exponent() > maxScale || n.Exponent() < -maxScale || n.NumDigits() > maxDigits:
+		return fmt.Sprintf("The value may have at most %d digits and %d decimals.", maxDigits, maxScale)
 	case f.Minimum != nil && n.LessThan(*f.Minimum):
 		return "The value must be at least " + f.Minimum.String() + "."
 	case f.Maximum != nil && n.GreaterThan(*f.Maximum):

@@ -3,6 +3,7 @@ package offer
 import (
 	"maps"
 	"slices"
+	"unicode/utf8"
 
 	"stoa/shared/fault"
 )
@@ -14,6 +15,9 @@ type Sealer interface {
 
 // Mask stands for a stored secret in what is read.
 const Mask = "********"
+
+// maxSecret bounds a secret, in characters.
+const maxSecret = 4096
 
 // SecretContext is the context a secret of the lead destination is sealed with.
 func SecretContext(publisherID, offerID, key string) string {
@@ -37,6 +41,9 @@ func seal(s Sealer, before, next *Content) error {
 		delete(next.LeadDestination.Settings, key)
 		if plain == "" || plain == Mask {
 			continue
+		}
+		if utf8.RuneCountInString(plain) > maxSecret {
+			return fault.New(fault.Invalid, CodeInvalid, "leadDestination.settings."+key, "At most %d characters are allowed.", maxSecret)
 		}
 		if key == "httpsEndpointUrl" {
 			if words := checkURL(plain, true); words != "" {

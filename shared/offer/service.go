@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"stoa/shared/fault"
 )
@@ -120,15 +121,29 @@ func (s *Service) SavePage(ctx context.Context, d DraftRef, page string, patch m
 	return s.Edit(ctx, d, func(c *Content) error { return c.SetPage(page, patch) })
 }
 
-// AddPlan adds a plan. Conflict AlreadyExists when the offer has one of that id.
-func (s *Service) AddPlan(ctx context.Context, d DraftRef, plan Plan) (Offer, error) {
+// AddPlan adds a plan, whose planId is among its members. Conflict AlreadyExists when the offer has one of that id.
+func (s *Service) AddPlan(ctx context.Context, d DraftRef, plan map[string]any) (Offer, error) {
+	id, err := planID(plan)
+	if err != nil {
+		return Offer{}, err
+	}
 	return s.Edit(ctx, d, func(c *Content) error {
-		if _, there := c.Plan(plan.ID); there {
-			return fault.New(fault.Conflict, "AlreadyExists", "planId", "The offer has a plan %s.", plan.ID)
+		if _, there := c.Plan(id); there {
+			return fault.New(fault.Conflict, "AlreadyExists", "planId", "The offer has a plan %s.", id)
 		}
-		c.Plans = append(c.Plans, plan)
-		return nil
+		return c.SetPlan(id, plan)
 	})
+}
+
+func planID(plan map[string]any) (string, error) {
+	id, ok := plan["planId"].(string)
+	switch {
+	case plan["planId"] != nil && !ok:
+		return "", fault.New(fault.Invalid, CodeType, "planId", "The value must be a string.")
+	case id == "":
+		return "", fault.New(fault.Invalid, CodeRequired, "planId", "A plan has an ID.")
+	}
+	return id, nil
 }
 
 // SavePlan merges a patch into a plan, adding it when it is new.
@@ -146,10 +161,13 @@ func (s *Service) DeletePlan(ctx context.Context, d DraftRef, planID string) (Of
 	return o, err
 }
 
+// MaxNotes bounds the notes for certification, in characters.
+const MaxNotes = 4000
+
 // SaveNotes stores the notes for certification. They are no part of the draft and leave its tag alone.
 func (s *Service) SaveNotes(ctx context.Context, d DraftRef, text string) error {
-	if len([]rune(text)) > 4000 {
-		return fault.New(fault.Invalid, CodeInvalid, "text", "At most 4000 characters are allowed.")
+	if utf8.RuneCountInString(text) > MaxNotes {
+		return fault.New(fault.Invalid, CodeInvalid, "text", "At most %d characters are allowed.", MaxNotes)
 	}
 	for range attempts {
 		o, err := s.Store.Offer(ctx, d.PublisherID, d.OfferID)

@@ -304,8 +304,8 @@ func TestStartRefusals(t *testing.T) {
 		target string
 	}{
 		{"TDR-55 terms", func(_ *rig, q *testdrive.Request) { q.AcceptedTerms = false }, fault.Invalid, "AgreementRequired", "acceptedTerms"},
-		{"TDR-55 privacy", func(_ *rig, q *testdrive.Request) { q.AcceptedPrivacyPolicy = false }, fault.Invalid, "AgreementRequired", "acceptedTerms"},
-		{"TDR-55 sharing", func(_ *rig, q *testdrive.Request) { q.ShareContact = false }, fault.Invalid, "AgreementRequired", "acceptedTerms"},
+		{"TDR-55 privacy", func(_ *rig, q *testdrive.Request) { q.AcceptedPrivacyPolicy = false }, fault.Invalid, "AgreementRequired", "acceptedPrivacyPolicy"},
+		{"TDR-55 sharing", func(_ *rig, q *testdrive.Request) { q.ShareContact = false }, fault.Invalid, "AgreementRequired", "shareContact"},
 		{"TDR-55 company", func(_ *rig, q *testdrive.Request) { q.Contact.Company = " " }, fault.Invalid, "InvalidCustomer", "customer.Company"},
 		{"TDR-55 country", func(_ *rig, q *testdrive.Request) { q.Contact.Country = "" }, fault.Invalid, "InvalidCustomer", "customer.Country"},
 		{"TDR-55 address", func(_ *rig, q *testdrive.Request) { q.Contact.Email = "x" }, fault.Invalid, "InvalidCustomer", "customer.Email"},

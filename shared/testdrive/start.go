@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"stoa/shared/account"
 	"stoa/shared/fault"
@@ -30,6 +31,9 @@ type Started struct {
 	Session
 	Existing bool
 }
+
+// maxID bounds the ids of publisher and offer, in characters.
+const maxID = 50
 
 // minWait is the least that a refused customer is asked to wait.
 const minWait = time.Minute
@@ -80,11 +84,25 @@ func (s *Service) Start(ctx context.Context, r Request) (Started, error) {
 
 // check cleans the request (TDR-55).
 func (r Request) check() (Request, error) {
-	if !r.AcceptedTerms || !r.AcceptedPrivacyPolicy || !r.ShareContact {
-		return r, fault.New(fault.Invalid, "AgreementRequired", "acceptedTerms",
-			"The terms, the privacy policy and sharing contact data with the publisher must be accepted.")
+	var missing fault.Findings
+	for _, a := range []struct {
+		target string
+		given  bool
+	}{{"acceptedTerms", r.AcceptedTerms}, {"acceptedPrivacyPolicy", r.AcceptedPrivacyPolicy}, {"shareContact", r.ShareContact}} {
+		if !a.given {
+			missing.Add("AgreementRequired", a.target,
+				"The terms, the privacy policy and sharing contact data with the publisher must be accepted.")
+		}
 	}
-	var err error
+	err := missing.Err(fault.Invalid, "AgreementRequired", "The terms, the privacy policy and sharing contact data with the publisher must be accepted.")
+	if err != nil {
+		return r, err
+	}
+	for target, id := range map[string]string{"publisherId": r.PublisherID, "offerId": r.OfferID} {
+		if utf8.RuneCountInString(id) > maxID {
+			return r, fault.New(fault.Invalid, "InvalidValue", target, "may have %d characters at most", maxID)
+		}
+	}
 	if r.Contact, err = r.Contact.Check(); err != nil {
 		return r, err
 	}
