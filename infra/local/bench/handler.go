@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,5 +47,5 @@ func Run(ctx context.Context, s *stack.Stack, r *Report) error {
 	if err := handlerFigures(ctx, s, r); err != nil {
 		return err
 	}
-	return subscriptionFigures(ctx, s, r)
+	return errors.Join(subscriptionFigures(ctx, s, r), Kill(ctx, r, KillOptions{}))
 }

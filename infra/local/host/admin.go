@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -32,6 +33,23 @@ func (h *Host) serveAdmin(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
+}
+
+// Run invokes a timer now, also one that is disabled, and returns what became of it.
+func (h *Host) Run(ctx context.Context, name string) error {
+	for i := range h.functions {
+		f := &h.functions[i]
+		if !strings.EqualFold(f.name, name) || f.trigger.kind() != triggerTimer {
+			continue
+		}
+		if !h.work.begin() {
+			return errStopped
+		}
+		defer h.work.end()
+		_, err := h.invoke(ctx, f, h.timerCall(h.schedules[f.name], false))
+		return err
+	}
+	return fmt.Errorf("run %s: there is no timer of this name", name)
 }
 
 // runByHand starts a function that has no HTTP trigger and answers 202 without waiting for it.

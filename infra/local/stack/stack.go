@@ -25,6 +25,7 @@ import (
 	"stoa/infra"
 	"stoa/infra/local/azurite"
 	"stoa/infra/local/bundle"
+	"stoa/infra/local/faults"
 	"stoa/infra/local/host"
 	"stoa/infra/local/identity"
 	"stoa/infra/local/sample"
@@ -46,6 +47,7 @@ type Options struct {
 	Settings    map[string]string // further app settings
 	Log         io.Writer         // log lines of all parts, from several goroutines; nil is silent
 	SkipHost    bool              // all but the Functions host, for `func`
+	Faults      *faults.Script    // stands between the handler and its storage and bus; nil: nothing does
 }
 
 // Stack is a running local stack.
@@ -59,6 +61,9 @@ type Stack struct {
 	Fixtures identity.Fixtures
 	Settings map[string]string // the app settings of the handler
 	Root     string            // the staged bundle
+
+	storage, bus string // connection strings as the handler sees them
+	proxies      []interface{ Stop() }
 }
 
 // The offsets from PortBase, and the fixed ports of storage and bus at PortBase 7071.
@@ -111,6 +116,9 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 	if s.Host, err = host.Start(ctx, options); err != nil {
 		return s, fmt.Errorf("start the host: %w", err)
 	}
+	if o.Faults != nil {
+		o.Faults.OnKill(s.Host.KillHandler)
+	}
 	return s, nil
 }
 
@@ -141,6 +149,9 @@ func (s *Stack) startParts(ctx context.Context, o Options) (err error) {
 	if s.Bus, err = servicebus.Start(ctx, broker); err != nil {
 		return fmt.Errorf("start the bus: %w", err)
 	}
+	if err := s.startProxies(o.Faults); err != nil {
+		return err
+	}
 	s.Identity, err = identity.Start(ctx, identity.Options{Port: port(o, 1, 0), Now: s.Clock.Now, KeyFile: filepath.Join(o.Dir, "issuer.pem")})
 	if err != nil {
 		return fmt.Errorf("start the issuer: %w", err)
@@ -149,6 +160,30 @@ func (s *Stack) startParts(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("start the sample publisher: %w", err)
 	}
 	s.Fixtures = identity.DevFixtures().WithURLs(s.Identity.URL(), s.Sample.URL())
+	return nil
+}
+
+// startProxies lets the handler see storage and bus through the script's proxies, if there is one. The host and
+// the preparation of the stack go past them.
+func (s *Stack) startProxies(script *faults.Script) error {
+	s.storage, s.bus = s.Storage.ConnectionString(), s.Bus.ConnectionString()
+	if script == nil {
+		return nil
+	}
+	var ports []int
+	for _, port := range []int{s.Storage.BlobPort(), s.Storage.TablePort()} {
+		p, err := faults.StartStorage(script, port)
+		if err != nil {
+			return err
+		}
+		s.proxies, ports = append(s.proxies, p), append(ports, p.Port())
+	}
+	p, err := faults.StartBus(script, s.Bus.Port())
+	if err != nil {
+		return err
+	}
+	s.proxies = append(s.proxies, p)
+	s.storage, s.bus = azurite.ConnectionStringAt(ports[0], ports[1]), servicebus.ConnectionStringAt(p.Port())
 	return nil
 }
 
@@ -221,8 +256,8 @@ func (s *Stack) settings(o Options, hostPort int) (map[string]string, error) {
 		"Bus":                      s.Bus.ConnectionString(),
 		"STOA_DEV":                 "true",
 		"STOA_CLOCK_FILE":          filepath.Join(o.Dir, "clock.json"),
-		"STOA_STORAGE":             s.Storage.ConnectionString(),
-		"STOA_BUS":                 s.Bus.ConnectionString(),
+		"STOA_STORAGE":             s.storage,
+		"STOA_BUS":                 s.bus,
 		"STOA_AUTHORITY":           s.Identity.URL(),
 		"STOA_PUBLIC_URL":          fmt.Sprintf("http://127.0.0.1:%d", hostPort),
 		"STOA_SECRETS_KEY":         keys.SealKey,
@@ -283,6 +318,9 @@ func (s *Stack) Stop() {
 	}
 	if s.Identity != nil {
 		s.Identity.Stop()
+	}
+	for _, p := range s.proxies {
+		p.Stop()
 	}
 	if s.Bus != nil {
 		s.Bus.Stop()

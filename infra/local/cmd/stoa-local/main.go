@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-const usage = "usage: stoa-local run [-host stand-in|func] | demo | bench | package"
+const usage = "usage: stoa-local run [-host stand-in|func] | demo | bench [-only kill [-kills n] [-seed n]] | package"
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -40,7 +40,11 @@ func run(ctx context.Context, args []string) error {
 	case "demo":
 		return walk(ctx)
 	case "bench":
-		return measure(ctx)
+		b, err := parseBenchmark(args[1:])
+		if err != nil {
+			return err
+		}
+		return measure(ctx, b)
 	case "package":
 		return pack(ctx)
 	}
