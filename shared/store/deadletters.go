@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -165,12 +166,42 @@ var queues = []string{
 
 const drainMost = 100 // dead letters of one queue in one run
 
-// Drain moves what the bus has dead-lettered into the table, with its reason, and returns how many. A queue that
-// fails does not stop the others.
+// The bus gives a message up after so many deliveries, and because the host gives a failed one back at once, that
+// can be within a second: nobody has judged it, its handler died or what it needs was away. So it is sent again,
+// later each time, before it is taken for hopeless.
+const (
+	givenUp     = "MaxDeliveryCountExceeded" // how the bus begins its reason
+	againMarker = ":again-"                  // in the id of a message that is sent again, followed by the how-manieth time
+)
+
+var againAfter = []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour}
+
+// again is the message as it is sent the next time; false when it has had its chances.
+func again(m message.Message, queue string, now time.Time) (message.Message, bool) {
+	id, n := m.ID, 0
+	if at := strings.LastIndex(m.ID, againMarker); at >= 0 {
+		if times, err := strconv.Atoi(m.ID[at+len(againMarker):]); err == nil {
+			id, n = m.ID[:at], times
+		}
+	}
+	if n < 0 || n >= len(againAfter) || !json.Valid(m.Body) {
+		return m, false
+	}
+	m.ID, m.Queue = fmt.Sprintf("%s%s%d", id, againMarker, n+1), queue
+	return m.At(now.Add(againAfter[n])), true
+}
+
+// Drain takes what the bus has dead-lettered: what it gave up it sends again later, the rest it moves into the
+// table with its reason. It returns how many messages it took. A queue that fails does not stop the others.
 func (d *DeadLetters) Drain(ctx context.Context, r Receiver) (int, error) {
 	counts := make(chan int, len(queues))
 	err := parallel(queues, func(queue string) error {
 		n, err := r.DeadLetters(ctx, queue, drainMost, func(m message.Message, reason string) error {
+			if strings.HasPrefix(reason, givenUp) {
+				if next, ok := again(m, queue, d.db.deps.Now()); ok {
+					return d.db.Send(ctx, next)
+				}
+			}
 			return d.park(ctx, queue, m, reason)
 		})
 		counts <- n

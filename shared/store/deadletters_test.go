@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,37 +64,76 @@ func TestParkListReplay(t *testing.T) {
 	}
 }
 
-// letterbox is a bus's dead-letter queues.
-type letterbox map[string][]message.Message
+// letterbox is a bus's dead-letter queues, with the reason of all that is there.
+type letterbox struct {
+	letters map[string][]message.Message
+	reason  string
+}
 
 func (l letterbox) DeadLetters(_ context.Context, queue string, max int, keep func(message.Message, string) error) (int, error) {
 	if queue == message.Leads {
 		return 0, storetest.ErrDead
 	}
-	for i, m := range l[queue] {
+	for i, m := range l.letters[queue] {
 		if i == max {
 			return i, nil
 		}
-		if err := keep(m, "MaxDeliveryCountExceeded"); err != nil {
+		if err := keep(m, l.reason); err != nil {
 			return i, err
 		}
 	}
-	return len(l[queue]), nil
+	return len(l.letters[queue]), nil
 }
 
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	n, err := w.db.DeadLetters().Drain(t.Context(), letterbox{
+	n, err := w.db.DeadLetters().Drain(t.Context(), letterbox{map[string][]message.Message{
 		message.Webhooks:      {webhook("m1"), webhook("m2")},
 		message.Notifications: {message.New("n1", message.Notifications, 1)},
-	})
+	}, "TTLExpiredException"})
 	require.ErrorIs(t, err, storetest.ErrDead, "one queue fails")
 	require.Equal(t, 3, n)
 	letters, _, err := w.db.DeadLetters().List(t.Context(), store.DeadLetterPage{})
 	require.NoError(t, err)
 	require.Len(t, letters, 3)
-	require.Equal(t, "MaxDeliveryCountExceeded", letters[0].Reason)
+	require.Equal(t, "TTLExpiredException", letters[0].Reason)
+	require.Zero(t, w.left(t, "agenda"))
+}
+
+// What the bus gave up is sent again, later each time, and parked when that has not helped.
+func TestDrainGivesFurtherChances(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	const reason = "MaxDeliveryCountExceeded: Message could not be consumed after 10 delivery attempts."
+	letter := webhook("m1").Caused("c1")
+	for n, after := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour} {
+		for range 2 { // told twice, sent once
+			_, err := w.db.DeadLetters().Drain(t.Context(), letterbox{map[string][]message.Message{message.Webhooks: {letter}}, reason})
+			require.ErrorIs(t, err, storetest.ErrDead)
+		}
+		w.advance(after - 1)
+		released, err := w.db.Release(t.Context(), w.now(), 10)
+		require.NoError(t, err)
+		require.Zero(t, released)
+		w.advance(1)
+		released, err = w.db.Release(t.Context(), w.now(), 10)
+		require.NoError(t, err)
+		require.Equal(t, 1, released)
+		next := w.outbox.Take(message.Webhooks)
+		require.Len(t, next, 1)
+		require.Equal(t, fmt.Sprintf("m1:again-%d", n+1), next[0].ID)
+		require.Equal(t, string(letter.Body), string(next[0].Body))
+		require.Equal(t, "c1", next[0].CorrelationID)
+		letter = next[0]
+	}
+	_, err := w.db.DeadLetters().Drain(t.Context(), letterbox{map[string][]message.Message{message.Webhooks: {letter}}, reason})
+	require.ErrorIs(t, err, storetest.ErrDead)
+	letters, _, err := w.db.DeadLetters().List(t.Context(), store.DeadLetterPage{})
+	require.NoError(t, err)
+	require.Len(t, letters, 1)
+	require.Equal(t, reason, letters[0].Reason)
+	require.Equal(t, "m1:again-4", letters[0].MessageID)
 }
 
 // asked records the queues it is asked for.
