@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -28,6 +29,9 @@ type subject struct {
 	walk    *demo.Walk
 	bare    *aztables.ServiceClient
 	now     func() time.Time // the moved clock
+
+	connection string       // of the storage
+	bareRuns   atomic.Int64 // tells the rows of bare runs apart
 }
 
 // bareService is the SDK as it comes, but for as many connections as there are callers, so that it does not lose
@@ -38,8 +42,8 @@ func bareService(s *stack.Stack) (*aztables.ServiceClient, error) {
 	})
 }
 
-// send makes a request to the handler and fails unless the status is as wanted.
-func (u *subject) send(ctx context.Context, method, path string, body any, want int) ([]byte, error) {
+// send makes a request to the handler and fails unless the status is as wanted. Header is names and values.
+func (u *subject) send(ctx context.Context, method, path string, body any, want int, header ...string) ([]byte, error) {
 	var reader io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
@@ -54,6 +58,9 @@ func (u *subject) send(ctx context.Context, method, path string, body any, want 
 	}
 	req.Header.Set("Authorization", "Bearer "+u.token)
 	req.Header.Set("Content-Type", "application/json")
+	for i := 1; i < len(header); i += 2 {
+		req.Header.Set(header[i-1], header[i])
+	}
 	resp, err := u.http.Do(req)
 	if err != nil {
 		return nil, err
@@ -77,11 +84,6 @@ func (u *subject) purchases(ctx context.Context, name string, n int) ([]string, 
 		return err
 	})
 	return ids, err
-}
-
-func (u *subject) activate(ctx context.Context, id string) error {
-	_, err := u.send(ctx, http.MethodPost, "/api/saas/subscriptions/"+id+"/activate"+version, map[string]string{"planId": "metered"}, http.StatusOK)
-	return err
 }
 
 // reads compares get subscription with a bare point read of the same row.
@@ -134,36 +136,87 @@ func (u *subject) cpu(ctx context.Context, r *Report, name string, n int, ours, 
 	return nil
 }
 
-// writes compares activate with a bare read and a transaction of three entities.
+// act is something a publisher does to a subscription.
+type act struct {
+	name  string
+	ready func(ctx context.Context, id string) (string, error) // brings a new one so far and returns what do needs
+	do    func(ctx context.Context, id, with string) error
+}
+
+func (u *subject) acts() []act {
+	return []act{
+		{"activate", func(context.Context, string) (string, error) { return "", nil },
+			func(ctx context.Context, id, _ string) error { return u.activate(ctx, id) }},
+		{"resolve new", u.walk.LandingToken, u.resolve},
+		{"change plan", func(ctx context.Context, id string) (string, error) { return "plus", u.activate(ctx, id) }, u.changePlan},
+	}
+}
+
+func (u *subject) activate(ctx context.Context, id string) error {
+	_, err := u.send(ctx, http.MethodPost, "/api/saas/subscriptions/"+id+"/activate"+version, map[string]string{"planId": "metered"}, http.StatusOK)
+	return err
+}
+
+func (u *subject) changePlan(ctx context.Context, id, plan string) error {
+	_, err := u.send(ctx, http.MethodPatch, "/api/saas/subscriptions/"+id+version, map[string]string{"planId": plan}, http.StatusAccepted)
+	return err
+}
+
+func (u *subject) resolve(ctx context.Context, id, token string) error {
+	raw, err := u.send(ctx, http.MethodPost, "/api/saas/subscriptions/resolve"+version, nil, http.StatusOK, "x-ms-marketplace-token", token)
+	if err == nil && !bytes.Contains(raw, []byte(id)) {
+		err = fmt.Errorf("resolve %s: %.300s", id, raw)
+	}
+	return err
+}
+
+// side makes n subscriptions ready for the act.
+func (u *subject) side(a act) side {
+	return func(ctx context.Context, round, n int) (func(context.Context, int) error, error) {
+		ids, err := u.purchases(ctx, fmt.Sprintf("%s %d", a.name, round), n)
+		if err != nil {
+			return nil, err
+		}
+		with := make([]string, n)
+		_, err = rate(ctx, n, func(ctx context.Context, i int) (err error) {
+			with[i], err = a.ready(ctx, ids[i])
+			return err
+		})
+		return func(ctx context.Context, i int) error { return a.do(ctx, ids[i], with[i]) }, err
+	}
+}
+
+const writesOfRound = 300
+
+// writes compares what publishers do with a bare read and a transaction of three entities.
 func (u *subject) writes(ctx context.Context, r *Report) error {
 	if _, err := u.bare.CreateTable(ctx, "benchbare", nil); err != nil {
 		return err
 	}
-	const n = 300
-	ours := func(ctx context.Context, round, n int) (func(context.Context, int) error, error) {
-		ids, err := u.purchases(ctx, fmt.Sprintf("write %d", round), n)
-		return func(ctx context.Context, i int) error { return u.activate(ctx, ids[i]) }, err
+	acts := u.acts()
+	for _, a := range acts {
+		ratio, err := compare(ctx, writesOfRound, u.side(a), u.bareWrites)
+		if err != nil {
+			return err
+		}
+		r.atLeast(a.name+", 16 callers ÷ bare read + 3-entity transaction", ratio, "ratio", 0.60, 0.85)
 	}
-	ratio, err := compare(ctx, n, ours, u.bareWrites)
+	own, err := u.side(acts[0])(ctx, rounds, writesOfRound)
 	if err != nil {
 		return err
 	}
-	r.atLeast("activate, 16 callers ÷ bare read + 3-entity transaction", ratio, "ratio", 0.60, 0.85)
-	own, err := ours(ctx, rounds, n)
+	bare, err := u.bareWrites(ctx, rounds, writesOfRound)
 	if err != nil {
 		return err
 	}
-	bare, err := u.bareWrites(ctx, rounds, n)
-	if err != nil {
-		return err
-	}
-	return u.cpu(ctx, r, "handler CPU ÷ client CPU of the bare SDK, writes", n, own, bare)
+	return u.cpu(ctx, r, "handler CPU ÷ client CPU of the bare SDK, writes", writesOfRound, own, bare)
 }
 
 // bareWrites makes n rows and returns the bare act on them: read one, replace it and insert two.
 func (u *subject) bareWrites(ctx context.Context, round, n int) (func(context.Context, int) error, error) {
 	table := u.bare.NewClient("benchbare")
-	key := func(i int) string { return fmt.Sprintf("row-%d-%d", round, i) }
+	batch := u.bareRuns.Add(1)
+	key := func(i int) string { return fmt.Sprintf("row-%d-%d-%d", batch, round, i) }
 	entity := func(i int, row string) []byte {
 		raw, err := json.Marshal(map[string]string{"PartitionKey": key(i), "RowKey": row, "Data": string(bytes.Repeat([]byte("x"), 1200))})
 		if err != nil {
@@ -205,7 +258,7 @@ func subscriptionFigures(ctx context.Context, s *stack.Stack, r *Report) error {
 		return err
 	}
 	defer handler.Stop()
-	u := &subject{handler: handler, http: client(), token: walk.PublisherToken(), walk: walk, bare: bare, now: s.Clock.Now}
+	u := &subject{handler: handler, http: client(), token: walk.PublisherToken(), walk: walk, bare: bare, now: s.Clock.Now, connection: s.Storage.ConnectionString()}
 	// The figures are of the request path. What consumes its messages is another handler's work and would share
 	// the one storage stand-in with both sides, so the host and its handler rest; messages still go to the bus.
 	if err := s.Host.Stop(ctx); err != nil {
@@ -215,8 +268,21 @@ func subscriptionFigures(ctx context.Context, s *stack.Stack, r *Report) error {
 	if err := u.reads(ctx, r); err != nil {
 		return err
 	}
+	few, err := u.writeRate(ctx, "few")
+	if err != nil {
+		return err
+	}
+	if err := u.crowd(ctx, 2_000); err != nil {
+		return err
+	}
 	if err := u.writes(ctx, r); err != nil {
 		return err
 	}
-	return u.batches(ctx, r)
+	if err := u.pages(ctx, r); err != nil {
+		return err
+	}
+	if err := u.batches(ctx, r); err != nil {
+		return err
+	}
+	return u.growth(ctx, r, few)
 }

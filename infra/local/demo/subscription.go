@@ -28,18 +28,27 @@ func (w *Walk) buy(ctx context.Context, plan, name string) (string, error) {
 	return a.text("subscriptionId"), err
 }
 
-// activate follows the landing redirect as the publisher does: token, resolve, activate.
-func (w *Walk) activate(ctx context.Context, id, plan string) error {
+// LandingToken presses Configure as the customer and takes the token out of the redirect.
+func (w *Walk) LandingToken(ctx context.Context, id string) (string, error) {
 	a, err := w.must(ctx, request{method: http.MethodPost, path: "/storefront/v1/subscriptions/" + id + "/configure", token: w.customer, want: http.StatusOK, show: []string{"redirectUrl"}})
 	if err != nil {
-		return err
+		return "", err
 	}
 	landing, err := url.Parse(a.text("redirectUrl"))
 	if err != nil {
-		return fmt.Errorf("landing redirect: %w", err)
+		return "", fmt.Errorf("landing redirect: %w", err)
+	}
+	return landing.Query().Get("token"), nil
+}
+
+// activate follows the landing redirect as the publisher does: token, resolve, activate.
+func (w *Walk) activate(ctx context.Context, id, plan string) error {
+	token, err := w.LandingToken(ctx, id)
+	if err != nil {
+		return err
 	}
 	resolve := request{method: http.MethodPost, path: fulfillment + "/resolve" + version, token: w.publisher, want: http.StatusOK,
-		header: map[string]string{"x-ms-marketplace-token": landing.Query().Get("token")}, show: []string{"id", "planId", "subscription.saasSubscriptionStatus"}}
+		header: map[string]string{"x-ms-marketplace-token": token}, show: []string{"id", "planId", "subscription.saasSubscriptionStatus"}}
 	activate := request{method: http.MethodPost, path: fulfillment + "/" + id + "/activate" + version, token: w.publisher, want: http.StatusOK,
 		body: object{"planId": plan, "quantity": ""}}
 	read := request{method: http.MethodGet, path: fulfillment + "/" + id + version, token: w.publisher, want: http.StatusOK,
