@@ -21,7 +21,7 @@ import (
 
 // Rates keeps exchange rates. Conflict when a day has another rate.
 type Rates interface {
-	SetRate(ctx context.Context, currency, day string, unitsPerUSD decimal.Decimal) error
+	SetRates(ctx context.Context, day string, unitsPerUSD map[string]decimal.Decimal) error
 }
 
 // Handler serves the queue and the routes of staff.

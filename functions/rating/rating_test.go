@@ -178,11 +178,17 @@ func TestRates(t *testing.T) {
 		want       int
 	}{
 		{"2026-01-10", `{"EUR":"0.90","JPY":150}`, 204}, {"2026-01-10", `{"EUR":0.9}`, 204}, {"2026-01-10", `{"EUR":"0.91"}`, 409},
+		{"2026-01-10", `{"CHF":"0.88","EUR":"0.91","GBP":"0.8"}`, 409}, {"2026-01-11", `{"EUR":"x"}`, 400}, {"2026-01-11", `{"EUR":[]}`, 400},
+		{"2026-01-11", `{"EUR":"1e30"}`, 400}, {"2026-01-11", `{"EUR":null}`, 400},
 		{"yesterday", `{"EUR":"0.9"}`, 400}, {"2026-01-11", `{"USD":"1"}`, 400}, {"2026-01-11", `{"XXX":"1"}`, 400},
 		{"2026-01-11", `{"EUR":"0"}`, 400}, {"2026-01-11", `{"EUR":"0.123456789"}`, 400}, {"2026-01-11", `{}`, 400},
 	} {
 		status, body := call(t, h, "PUT", "/operator/v1/fxRates/"+c.date, "operator", c.body)
 		require.Equal(t, c.want, status, "%s %s: %s", c.date, c.body, body)
+	}
+	for _, currency := range []string{"CHF", "GBP"} {
+		_, err := w.Ledger.UnitsPerUSD(t.Context(), currency, "2026-03-01")
+		require.True(t, fault.Is(err, fault.NotFound), "of a refused request nothing is kept")
 	}
 	rate, err := w.Ledger.UnitsPerUSD(t.Context(), "EUR", "2026-03-01") // BIL-85: the last earlier set
 	require.NoError(t, err)

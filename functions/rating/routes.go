@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -77,29 +78,31 @@ func (h *Handler) cycles(w http.ResponseWriter, r *http.Request) error {
 
 // setRates keeps the rates of a day: {"EUR":"0.90"}, units per USD. A rate that is kept is never changed.
 func (h *Handler) setRates(w http.ResponseWriter, r *http.Request) error {
-	var in map[string]decimal.Decimal
+	var in map[string]json.RawMessage
 	if err := web.Decode(r, &in); err != nil {
 		return err
 	}
 	if len(in) == 0 {
 		return fault.New(fault.Invalid, "MissingValue", "", "must hold at least one rate, such as {\"EUR\":\"0.90\"}")
 	}
-	for currency, rate := range in {
+	rates := map[string]decimal.Decimal{}
+	for currency, raw := range in {
+		rate, err := decimal.NewFromString(strings.Trim(string(raw), `"`))
 		_, known := money.MinorUnits(currency)
-		if !known || currency == "USD" || rate.Sign() <= 0 || rate.Exponent() < -8 {
-			return fault.New(fault.Invalid, "InvalidValue", currency, "must be a known currency other than USD, with a rate above 0 of 8 decimals at most")
+		if err != nil || !known || currency == "USD" || rate.Sign() <= 0 || rate.Exponent() < -8 || rate.NumDigits() > rateDigits || rate.Exponent() > rateDigits {
+			return fault.New(fault.Invalid, "InvalidValue", currency, "must be a known currency other than USD, with a rate above 0 of 8 decimals and %d digits at most", rateDigits)
 		}
+		rates[currency] = rate
 	}
-	for currency, rate := range in {
-		if err := h.Rates.SetRate(r.Context(), currency, r.PathValue("date"), rate); err != nil {
-			return err
-		}
+	if err := h.Rates.SetRates(r.Context(), r.PathValue("date"), rates); err != nil {
+		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 const (
+	rateDigits  = 18
 	defaultPage = 100
 	largestPage = 1000
 )

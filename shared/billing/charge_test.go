@@ -278,8 +278,8 @@ func TestInUSD(t *testing.T) {
 	t.Parallel()
 	w := billingtest.New(t, start)
 	for currency, rate := range map[string]string{"EUR": "0.90", "JPY": "150", "KWD": "0.30"} {
-		require.NoError(t, w.Ledger.SetRate(t.Context(), currency, "2026-01-01", decimal.RequireFromString(rate)))
-		require.NoError(t, w.Ledger.SetRate(t.Context(), currency, "2026-02-01", decimal.RequireFromString("7")))
+		require.NoError(t, w.Ledger.SetRates(t.Context(), "2026-01-01", map[string]decimal.Decimal{currency: decimal.RequireFromString(rate)}))
+		require.NoError(t, w.Ledger.SetRates(t.Context(), "2026-02-01", map[string]decimal.Decimal{currency: decimal.RequireFromString("7")}))
 	}
 	for _, c := range []struct {
 		name     string

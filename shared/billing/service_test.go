@@ -187,11 +187,11 @@ func TestForeignCurrencyNeedsARate(t *testing.T) {
 	refused := w.Pump(t, nil)
 	require.Len(t, refused, 1)
 	require.Equal(t, "RateMissing", refused[0].Code) // BIL-85
-	require.NoError(t, w.Ledger.SetRate(t.Context(), "EUR", "2026-01-30", decimal.RequireFromString("0.90")))
+	require.NoError(t, w.Ledger.SetRates(t.Context(), "2026-01-30", map[string]decimal.Decimal{"EUR": decimal.RequireFromString("0.90")}))
 	require.NoError(t, w.Billing.CloseCycle(t.Context(), "s1", "email", "2026-01"))
 	require.Empty(t, w.Pump(t, nil))
 	require.Equal(t, int64(900), w.Balances(t, "EUR", billingtest.Accounts...)["platform:cash"])
-	require.True(t, fault.Is(w.Ledger.SetRate(t.Context(), "EUR", "2026-01-30", decimal.RequireFromString("0.91")), fault.Conflict))
+	require.True(t, fault.Is(w.Ledger.SetRates(t.Context(), "2026-01-30", map[string]decimal.Decimal{"EUR": decimal.RequireFromString("0.91")}), fault.Conflict))
 }
 
 // Any order and repetition of the messages ends in the same ledger, and it balances.

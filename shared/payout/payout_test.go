@@ -232,7 +232,7 @@ func TestForeignCurrencyIsConverted(t *testing.T) {
 	require.NoError(t, w.payouts.List(t.Context(), run.ID, 0))
 	err = w.payouts.ComputeItem(t.Context(), run.ID, "contoso")
 	require.Equal(t, "RateMissing", fault.As(err).Code) // PAY-30: a person must give it
-	require.NoError(t, w.Ledger.SetRate(t.Context(), "EUR", "2026-01-01", decimal.RequireFromString("0.90")))
+	require.NoError(t, w.Ledger.SetRates(t.Context(), "2026-01-01", map[string]decimal.Decimal{"EUR": decimal.RequireFromString("0.90")}))
 	require.NoError(t, w.payouts.ComputeItem(t.Context(), run.ID, "contoso"))
 	require.Empty(t, w.Pump(t, nil))
 	require.Equal(t, int64(10778), w.item(t).Total.Minor) // BIL-83

@@ -273,7 +273,7 @@ func publishersListed(t *testing.T, s *ledgerStore) {
 
 func ratesOfDays(t *testing.T, s *ledgerStore) {
 	set := func(day, rate string) error {
-		return s.ledger.SetRate(t.Context(), "EUR", day, decimal.RequireFromString(rate))
+		return s.ledger.SetRates(t.Context(), day, map[string]decimal.Decimal{"EUR": decimal.RequireFromString(rate)})
 	}
 	require.NoError(t, set("2025-12-31", "0.91"))
 	require.NoError(t, set("2026-01-30", "0.90"))

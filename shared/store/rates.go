@@ -49,29 +49,52 @@ func (s *Ledger) UnitsPerUSD(ctx context.Context, currency, day string) (decimal
 	return row.UnitsPerUSD, decode(page.Rows[0], &row)
 }
 
-// SetRate keeps the rate of a currency on a day. A rate is never changed: Conflict "RatesInUse" when the day has
-// another one (3.7).
-func (s *Ledger) SetRate(ctx context.Context, currency, day string, unitsPerUSD decimal.Decimal) error {
+// SetRates keeps the rates of a day, in units per USD by currency: all, or none when one stands in the way. A rate
+// is never changed: Conflict "RatesInUse" when the day has another one (3.7).
+func (s *Ledger) SetRates(ctx context.Context, day string, rates map[string]decimal.Decimal) error {
 	key, err := rateKey(day)
 	if err != nil {
 		return err
 	}
-	_, err = s.db.Table(ledgerTable).Apply(ctx, table.Op{Action: table.Insert, Row: table.Row{
-		Partition: ratesOf(currency), Key: key, Data: encode(rateRow{unitsPerUSD, s.db.deps.Now().UTC()}),
-	}})
-	if !fault.Is(err, fault.Conflict) {
-		return err
+	missing := map[string]decimal.Decimal{}
+	for currency, rate := range rates {
+		there, err := s.rate(ctx, currency, key)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			missing[currency] = rate
+		case err != nil:
+			return fmt.Errorf("rate of %s on %s: %w", currency, day, err)
+		case !there.Equal(rate):
+			return inUse(currency, day)
+		}
 	}
-	row, err := s.db.Table(ledgerTable).Get(ctx, ratesOf(currency), key)
-	if err != nil {
-		return fmt.Errorf("rate of %s on %s: %w", currency, day, err)
-	}
-	var there rateRow
-	if err := decode(row, &there); err != nil {
-		return err
-	}
-	if !there.UnitsPerUSD.Equal(unitsPerUSD) {
-		return fault.New(fault.Conflict, "RatesInUse", "date", "The day %s has another rate of %s.", day, currency)
+	for currency, rate := range missing {
+		_, err := s.db.Table(ledgerTable).Apply(ctx, table.Op{Action: table.Insert, Row: table.Row{
+			Partition: ratesOf(currency), Key: key, Data: encode(rateRow{rate, s.db.deps.Now().UTC()}),
+		}})
+		if fault.Is(err, fault.Conflict) { // set at the same time
+			there, readErr := s.rate(ctx, currency, key)
+			if readErr == nil && there.Equal(rate) {
+				continue
+			}
+			err = inUse(currency, day)
+		}
+		if err != nil {
+			return fmt.Errorf("set the rate of %s on %s: %w", currency, day, err)
+		}
 	}
 	return nil
+}
+
+func inUse(currency, day string) error {
+	return fault.New(fault.Conflict, "RatesInUse", currency, "The day %s has another rate of %s.", day, currency)
+}
+
+func (s *Ledger) rate(ctx context.Context, currency, key string) (decimal.Decimal, error) {
+	row, err := s.db.Table(ledgerTable).Get(ctx, ratesOf(currency), key)
+	if err != nil {
+		return decimal.Decimal{}, err
+	}
+	var there rateRow
+	return there.UnitsPerUSD, decode(row, &there)
 }

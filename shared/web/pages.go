@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -17,7 +18,8 @@ const (
 // Pages makes the continuation tokens of lists: opaque, signed, bound to the list they continue, and good across
 // restarts as long as the key is the same.
 type Pages struct {
-	Key []byte // secret, 16 bytes or more
+	Key   []byte // secret, 16 bytes or more
+	Param string // what the API calls the token; empty takes continuation
 }
 
 // Encode makes the token of the page that inner continues. The scope names the list and all that selects its
@@ -36,7 +38,7 @@ func (p Pages) Decode(scope, token string) (string, error) {
 	if token == "" {
 		return "", nil
 	}
-	foreign := fault.New(fault.Invalid, "InvalidContinuation", "continuationToken", "use the token of the page before, unchanged and for the same list")
+	foreign := fault.New(fault.Invalid, "InvalidContinuation", cmp.Or(p.Param, "continuation"), "use the token of the page before, unchanged and for the same list")
 	if len(token) > maxPageToken {
 		return "", foreign
 	}

@@ -95,14 +95,18 @@ func rate(ctx context.Context, n int, work func(ctx context.Context, i int) erro
 // side is one side of a comparison: it makes n pieces of work ready and returns the work.
 type side func(ctx context.Context, round, n int) (func(ctx context.Context, i int) error, error)
 
-// compare measures ours against the bare SDK in turn and returns the median of the rounds' ratios.
-func compare(ctx context.Context, n int, ours, bare side) (float64, error) {
+// compare measures ours against the bare SDK in turn and returns the median of the rounds' ratios. Before each turn
+// the handler comes to rest, so that neither side pays for what came before.
+func (u *subject) compare(ctx context.Context, n int, ours, bare side) (float64, error) {
 	var ratios []float64
 	for round := range rounds {
 		var rates [2]float64
 		for k, s := range []side{ours, bare} {
 			work, err := s(ctx, round, n)
 			if err != nil {
+				return 0, err
+			}
+			if err := u.handler.Rest(ctx); err != nil {
 				return 0, err
 			}
 			if rates[k], err = rate(ctx, n, work); err != nil {

@@ -79,7 +79,7 @@ func (u *subject) pages(ctx context.Context, r *Report) error {
 		}
 		return err
 	}
-	ratio, err := compare(ctx, 200, fixed(ours), fixed(bare))
+	ratio, err := u.compare(ctx, 200, fixed(ours), fixed(bare))
 	if err != nil {
 		return err
 	}
@@ -128,6 +128,9 @@ func (u *subject) writeRate(ctx context.Context, name string) (float64, error) {
 	for round := range rounds {
 		work, err := u.side(activate)(ctx, round, writesOfRound)
 		if err != nil {
+			return 0, err
+		}
+		if err := u.handler.Rest(ctx); err != nil {
 			return 0, err
 		}
 		one, err := rate(ctx, writesOfRound, work)

@@ -78,6 +78,26 @@ func (h *Handler) CPU() (time.Duration, error) {
 	return time.Duration(total) * time.Second / ticks, nil
 }
 
+// Rest waits until the process has used hardly any processor time for a while: what its last answers have begun,
+// such as the delivery of messages, is done.
+func (h *Handler) Rest(ctx context.Context) error {
+	const moment, idle, patience = 200 * time.Millisecond, 20 * time.Millisecond, time.Minute
+	before, err := h.CPU()
+	for start := time.Now(); err == nil && time.Since(start) < patience; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(moment):
+		}
+		var now time.Duration
+		if now, err = h.CPU(); now-before < idle {
+			return err
+		}
+		before = now
+	}
+	return err
+}
+
 // RSS is the resident memory of the process in bytes.
 func (h *Handler) RSS() (int64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.cmd.Process.Pid))

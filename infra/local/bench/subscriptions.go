@@ -103,7 +103,7 @@ func (u *subject) reads(ctx context.Context, r *Report) error {
 		return err
 	}
 	const n = 3000
-	ratio, err := compare(ctx, n, fixed(ours), fixed(bare))
+	ratio, err := u.compare(ctx, n, fixed(ours), fixed(bare))
 	if err != nil {
 		return err
 	}
@@ -117,11 +117,17 @@ func fixed(work func(context.Context, int) error) side {
 
 // cpu compares the processor time of the handler with that of the bare SDK's process for the same storage calls.
 func (u *subject) cpu(ctx context.Context, r *Report, name string, n int, ours, bare func(context.Context, int) error) error {
+	if err := u.handler.Rest(ctx); err != nil {
+		return err
+	}
 	before, err := u.handler.CPU()
 	if err != nil {
 		return err
 	}
 	if _, err := rate(ctx, n, ours); err != nil {
+		return err
+	}
+	if err := u.handler.Rest(ctx); err != nil { // what follows the answers counts as well
 		return err
 	}
 	after, err := u.handler.CPU()
@@ -195,7 +201,7 @@ func (u *subject) writes(ctx context.Context, r *Report) error {
 	}
 	acts := u.acts()
 	for _, a := range acts {
-		ratio, err := compare(ctx, writesOfRound, u.side(a), u.bareWrites)
+		ratio, err := u.compare(ctx, writesOfRound, u.side(a), u.bareWrites)
 		if err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (u *subject) batches(ctx context.Context, r *Report) error {
 			return u.report(ctx, events)
 		}, nil
 	}
-	ratio, err := compare(ctx, oneBatches, one, u.bareBatches(true))
+	ratio, err := u.compare(ctx, oneBatches, one, u.bareBatches(true))
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (u *subject) batches(ctx context.Context, r *Report) error {
 			return u.report(ctx, events)
 		}, nil
 	}
-	if ratio, err = compare(ctx, manyRounds, many, u.bareBatches(false)); err != nil {
+	if ratio, err = u.compare(ctx, manyRounds, many, u.bareBatches(false)); err != nil {
 		return err
 	}
 	r.atLeast("batchUsageEvent, 25 of 25 resources ÷ bare inserts", ratio, "ratio", 0.6, 0.85)

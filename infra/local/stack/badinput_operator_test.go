@@ -29,7 +29,8 @@ func operatorAPI(t *testing.T) *api {
 		{method: "GET", pattern: root + "/deadletters", who: staff, rows: []row{continuation, number("top", "0"), number("top", "201"), number("top", "many"),
 			number("queue", "nothing"), number("queue", long(2000))}},
 		{method: "POST", pattern: root + "/deadletters/{id}/replay", who: staff, bodiless: true, rows: []row{
-			{bad: unknownID, values: map[string]string{"id": "bm90aGluZw"}, long: strings.Repeat("eHh4", 500), want: want{404, "NotFound", "id"}}}},
+			{bad: unknownID, values: map[string]string{"id": "bm90aGluZw"}, long: strings.Repeat("eHh4", 500), want: want{404, "NotFound", "id"}},
+			{bad: unknownID, name: "no key", values: map[string]string{"id": "AAECAwQ"}, want: want{404, "NotFound", "id"}}}},
 		{method: "GET", pattern: root + "/leads/parked", who: staff, rows: []row{continuation, number("top", "0"), number("top", "201"), number("top", "many")}},
 		{method: "POST", pattern: root + "/leads/{leadId}/replay", who: staff, bodiless: true, rows: []row{unknown("leadId", "NotFound", "leadId"),
 			{bad: invalid, name: "a lead that does not wait", want: want{404, "NotFound", "leadId"}}}},

@@ -49,7 +49,7 @@ func portalAPI(t *testing.T) *api {
 const meters = `{"dimensionId":"email"},{"dimensionId":"text"}`
 
 // continuation is a token that was not made here.
-var continuation = row{bad: invalid, name: "continuation", query: "continuation=YWJj", want: want{400, "InvalidContinuation", "continuationToken"}}
+var continuation = row{bad: invalid, name: "continuation", query: "continuation=YWJj", want: want{400, "InvalidContinuation", "continuation"}}
 
 func pages(t *testing.T, noOffer row) endpoint {
 	e := endpoint{method: "PUT", pattern: "/portal/v1/publishers/{publisherId}/offers/{offerId}/pages/{page}", who: contoso, body: goodListing}

@@ -1,6 +1,9 @@
 package stack_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 const (
 	goodLead = `{"eventId":"walk","source":"AppSource","callToAction":"ContactMe","publisherId":"contoso","offerId":"walk-saas","consentGiven":true,` +
@@ -33,6 +36,7 @@ func storefrontAPI(t *testing.T) *api {
 		{method: "GET", pattern: "/storefront/v1/offers/{publisherId}/{offerId}", rows: []row{
 			{bad: unknownID, name: "offer", values: map[string]string{"offerId": "nothing"}, want: want{404, "NotFound", "offerId"}},
 			{bad: unknownID, name: "publisher", values: map[string]string{"publisherId": "nobody"}, want: want{404, "NotFound", "offerId"}},
+			{bad: unknownID, name: "longer than any key", values: map[string]string{"offerId": strings.Repeat("x", 4000)}, want: want{404, "NotFound", "offerId"}},
 			{bad: invalid, name: "slot", query: "slot=draft", want: want{400, "InvalidValue", "slot"}}}},
 		{method: "POST", pattern: "/storefront/v1/purchases", who: ada, body: goodPurchase, rows: purchaseRows(t)},
 		{method: "GET", pattern: all, who: ada, rows: []row{continuation}},

@@ -83,6 +83,9 @@ var noMetadata = aztables.MetadataFormatNone
 
 // Get implements Table.
 func (t *azureTable) Get(ctx context.Context, partition, key string) (Row, error) {
+	if err := findable(partition, key); err != nil {
+		return Row{}, fmt.Errorf("read %s: %w", t.name, err)
+	}
 	answer := rawAnswer{read: true}
 	reply, err := t.client.GetEntity(withAnswer(ctx, &answer), partition, key, &aztables.GetEntityOptions{Format: &noMetadata})
 	if err != nil {

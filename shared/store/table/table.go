@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"stoa/shared/fault"
 )
 
 // Row is one entity.
@@ -130,6 +132,16 @@ func Check(ops []Op) error {
 		}
 		if len(op.Row.Data) > MaxData {
 			return fmt.Errorf("operation %d: row %q has %d bytes, at most %d are allowed", i, op.Row.Key, len(op.Row.Data), MaxData)
+		}
+	}
+	return nil
+}
+
+// findable is NotFound for a key that no row can have, such as one that a caller made up.
+func findable(partition, key string) error {
+	for _, k := range []string{partition, key} {
+		if err := checkKey(k); err != nil {
+			return fault.New(fault.NotFound, "NotFound", "", "there is no such row").Because(err)
 		}
 	}
 	return nil

@@ -110,8 +110,12 @@ func deleteLocks(t *testing.T, tbl table.Table) {
 	old.ETag = etags[0]
 	_, err = tbl.Apply(ctx, table.Op{Action: table.Delete, Row: old})
 	require.NoError(t, err)
-	_, err = tbl.Get(ctx, "p", "k")
-	requireKind(t, err, fault.NotFound)
+	for _, key := range []string{"k", "", "a/b", "a?b", "a'b", "\x00", "\xff", strings.Repeat("x", 20_000)} {
+		_, err = tbl.Get(ctx, "p", key)
+		requireKind(t, err, fault.NotFound)
+		_, err = tbl.Get(ctx, key, "k")
+		requireKind(t, err, fault.NotFound)
+	}
 }
 
 func unconditional(t *testing.T, tbl table.Table) {
