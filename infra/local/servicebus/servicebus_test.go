@@ -174,15 +174,20 @@ func TestBatch(t *testing.T) {
 	t.Parallel()
 	client := connect(t, start(t, servicebus.Options{}))
 	s, r := sender(t, client, "q0"), receiver(t, client, "q0", nil)
-	sendBatch(t, s, 0, 100)
-	for i := 0; i < 100; {
-		got, err := r.ReceiveMessages(deadline(t), 100-i, nil)
+	const n = 100
+	sendBatch(t, s, 0, n)
+	bodies := map[int64]string{}
+	for len(bodies) < n {
+		got, err := r.ReceiveMessages(deadline(t), n-len(bodies), nil)
 		require.NoError(t, err)
 		for _, m := range got {
+			// The client gives back what arrives between two calls, so the order of arrival is not that of the queue.
+			i := *m.SequenceNumber - 1
 			require.Equal(t, fmt.Sprintf("message %d", i), string(m.Body))
 			require.Equal(t, fmt.Sprintf("id-%d", i), m.MessageID)
+			require.NotContains(t, bodies, i, "came twice")
+			bodies[i] = string(m.Body)
 			require.NoError(t, r.CompleteMessage(deadline(t), m, nil))
-			i++
 		}
 	}
 	none(t, r)
