@@ -122,7 +122,7 @@ func (w *wiring) mountSubscriptions() error {
 		return err
 	}
 	h, err := fulfillmentfn.New(fulfillmentfn.Deps{
-		Subscriptions: subscriptions, Pages: web.Pages{Key: w.pages.Key, Param: "continuationToken"}, Audiences: w.audiences, PublicURL: w.publicURL, Profile: profile,
+		Subscriptions: subscriptions, Pages: w.pages, Audiences: w.audiences, PublicURL: w.publicURL, Profile: profile,
 	})
 	if err != nil {
 		return err

@@ -58,7 +58,8 @@ type subscriptionPage struct {
 // list answers a page of the publisher's subscriptions (FUL-35 to FUL-38).
 func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 	caller := web.Caller(r.Context())
-	after, err := h.deps.Pages.Decode(scope(caller), r.URL.Query().Get("continuationToken"))
+	pages := web.Pages{Key: h.deps.Pages.Key, Param: "continuationToken"}
+	after, err := pages.Decode(scope(caller), r.URL.Query().Get(pages.Param))
 	if err != nil {
 		return err
 	}
