@@ -1,7 +1,9 @@
 package host
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -33,6 +35,8 @@ var contentHeaders = []string{
 	"Allow", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length",
 	"Content-Location", "Content-Md5", "Content-Range", "Content-Type", "Expires", "Last-Modified",
 }
+
+const maxBuffered = 1 << 20 // bytes of a request body that are held while it is forwarded
 
 func newTransport() *http.Transport {
 	return &http.Transport{
@@ -84,8 +88,17 @@ func (h *Host) failRequest(w http.ResponseWriter, f *function, err error) {
 
 func forwardedRequest(ctx context.Context, r *http.Request, base string) (*http.Request, error) {
 	var body io.Reader
-	if r.ContentLength > 0 { // HST-12
+	switch {
+	case r.ContentLength > maxBuffered:
 		body = r.Body
+	case r.ContentLength > 0: // HST-12
+		// Held whole: a handler that answers before it has read everything would otherwise end the sending while
+		// its answer is still being read, and break that off.
+		held, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, fmt.Errorf("read the request: %w", err)
+		}
+		body = bytes.NewReader(held)
 	}
 	out, err := http.NewRequestWithContext(ctx, r.Method, base, body)
 	if err != nil {
