@@ -59,7 +59,7 @@ func (h *Handler) capture(w http.ResponseWriter, r *http.Request) error {
 	if strings.EqualFold(in.CallToAction, string(lead.TestDrive)) {
 		return fault.New(fault.Invalid, "InvalidLeadAction", "callToAction", "a test drive makes its lead when it starts")
 	}
-	slot, err := slotOf(in.Slot)
+	slot, err := offer.ParseSlot(in.Slot)
 	if err != nil {
 		return err
 	}
@@ -79,17 +79,6 @@ func (h *Handler) capture(w http.ResponseWriter, r *http.Request) error {
 		return web.WriteJSON(w, http.StatusOK, map[string]string{"leadId": l.ID})
 	}
 	return web.WriteJSON(w, http.StatusAccepted, map[string]string{"leadId": l.ID})
-}
-
-// slotOf reads a slot as the wire names it; without one it is what is live.
-func slotOf(text string) (offer.Slot, error) {
-	switch strings.ToLower(text) {
-	case "", "live", "production":
-		return offer.Production, nil
-	case "preview":
-		return offer.Preview, nil
-	}
-	return "", fault.New(fault.Invalid, "InvalidValue", "slot", "must be preview or live")
 }
 
 // list answers a publisher's leads, the newest first; personal data only for who may read it (LED-66).

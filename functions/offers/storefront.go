@@ -3,7 +3,6 @@ package offers
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"stoa/shared/fault"
@@ -111,13 +110,13 @@ func visible(v *offer.Version) bool {
 // only the publisher needs are left out.
 func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 	publisherID, offerID := r.PathValue("publisherId"), r.PathValue("offerId")
+	slot, err := offer.ParseSlot(r.URL.Query().Get("slot"))
+	if err != nil {
+		return err
+	}
 	read := h.deps.Catalogue.Live
-	switch slot := r.URL.Query().Get("slot"); strings.ToLower(slot) {
-	case "", "production":
-	case "preview":
+	if slot == offer.Preview {
 		read = h.deps.Catalogue.InPreview
-	default:
-		return fault.New(fault.Invalid, offer.CodeInvalid, "slot", "The slot is preview or production.")
 	}
 	v, err := read(r.Context(), publisherID, offerID)
 	if err != nil {

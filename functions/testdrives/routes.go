@@ -3,7 +3,6 @@ package testdrives
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"stoa/shared/fault"
@@ -43,7 +42,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Decode(r, &in); err != nil {
 		return err
 	}
-	slot, err := slotOf(in.Slot)
+	slot, err := offer.ParseSlot(in.Slot)
 	if err != nil {
 		return err
 	}
@@ -62,17 +61,6 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) error {
 		return web.WriteJSON(w, http.StatusOK, h.wireOf(s.Session))
 	}
 	return web.WriteJSON(w, http.StatusAccepted, h.wireOf(s.Session))
-}
-
-// slotOf reads a slot as the wire names it; without one it is what is live.
-func slotOf(text string) (offer.Slot, error) {
-	switch strings.ToLower(text) {
-	case "", "live", "production":
-		return offer.Production, nil
-	case "preview":
-		return offer.Preview, nil
-	}
-	return "", fault.New(fault.Invalid, "InvalidValue", "slot", "must be preview or live")
 }
 
 // show answers a session of the caller, with the way in while it is active (TDR-60, TDR-65).
@@ -153,7 +141,7 @@ type publisherWire struct {
 
 func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	slot, err := slotOf(query.Get("slot"))
+	slot, err := offer.ParseSlot(query.Get("slot"))
 	if err != nil {
 		return err
 	}

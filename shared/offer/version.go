@@ -2,9 +2,12 @@ package offer
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"stoa/shared/fault"
 )
 
 // Slot is where a version of an offer can be read (guide:22956).
@@ -16,6 +19,18 @@ const (
 	Preview    Slot = "Preview"
 	Production Slot = "Production"
 )
+
+// ParseSlot reads the slot that a customer asks for, in any case of letters: preview, or live, which is also called
+// production and is meant by nothing at all.
+func ParseSlot(text string) (Slot, error) {
+	switch strings.ToLower(text) {
+	case "", "live", "production":
+		return Production, nil
+	case "preview":
+		return Preview, nil
+	}
+	return "", fault.New(fault.Invalid, CodeInvalid, "slot", "must be preview or live")
+}
 
 // Offer types of the slice; the full list is data.
 const (
