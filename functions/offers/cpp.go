@@ -137,7 +137,7 @@ func (h *Handler) cppList(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		for _, o := range page {
-			sub, err := h.newest(r.Context(), &o)
+			sub, err := h.underway(r.Context(), &o)
 			if err != nil {
 				return err
 			}
@@ -161,7 +161,7 @@ func (h *Handler) cppGet(w http.ResponseWriter, r *http.Request) error {
 
 // cppAnswer writes the draft with its ETag (CPP-12).
 func (h *Handler) cppAnswer(w http.ResponseWriter, r *http.Request, status int, o offer.Offer) error {
-	sub, err := h.newest(r.Context(), &o)
+	sub, err := h.underway(r.Context(), &o)
 	if err != nil {
 		return err
 	}

@@ -171,7 +171,7 @@ func (h *Handler) cppStatus(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sub, err := h.newest(r.Context(), &o)
+	sub, err := h.underway(r.Context(), &o)
 	if err != nil {
 		return err
 	}
@@ -404,7 +404,7 @@ func (h *Handler) answerSlot(w http.ResponseWriter, r *http.Request, slot offer.
 }
 
 func (h *Handler) answerVersion(w http.ResponseWriter, r *http.Request, o *offer.Offer, v offer.Version) error {
-	sub, err := h.newest(r.Context(), o)
+	sub, err := h.underway(r.Context(), o)
 	if err != nil {
 		return err
 	}

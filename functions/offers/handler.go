@@ -99,11 +99,11 @@ func request(r *http.Request) publish.Request {
 	return publish.Request{PublisherID: r.PathValue("publisherId"), OfferID: r.PathValue("offerId"), IfMatch: web.IfMatch(r), By: by(r)}
 }
 
-// newest is the newest submission of an offer, nil when there is none.
-func (h *Handler) newest(ctx context.Context, o *offer.Offer) (*publish.Submission, error) {
+// underway is the submission that the offer's status speaks of, nil when it was never submitted.
+func (h *Handler) underway(ctx context.Context, o *offer.Offer) (*publish.Submission, error) {
 	if o.Submission == 0 {
 		return nil, nil
 	}
-	sub, err := h.deps.Catalogue.Submission(ctx, o.PublisherID, o.OfferID, o.Submission)
+	sub, err := h.deps.Publish.Underway(ctx, o)
 	return &sub, err
 }

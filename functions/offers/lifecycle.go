@@ -111,7 +111,7 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sub, err := h.newest(r.Context(), &o)
+	sub, err := h.underway(r.Context(), &o)
 	if err != nil {
 		return err
 	}
