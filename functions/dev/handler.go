@@ -1,5 +1,7 @@
-// Package dev is the workbench of the local stack: it moves the clock, shows the mail, and registers sample
-// publishers. It is mounted in the local stack only, never in a deployed bundle; nothing here asks for a token.
+// Package dev is the workbench of the local stack: it moves the clock, shows the mail, registers sample publishers,
+// and does what customers, their payments and the calendar do to subscriptions, for developers of publishers
+// (FUL-14, FUL-18, FUL-84, FUL-86, FUL-88). It is mounted in the local stack only, never in a deployed bundle;
+// nothing here asks for a token.
 package dev
 
 import (
@@ -40,10 +42,12 @@ type Registrar interface {
 
 // Handler serves /dev.
 type Handler struct {
-	Clock    Clock
-	Mail     func(ctx context.Context, limit int) ([]Letter, error)
-	Accounts Registrar
-	Moved    func(ctx context.Context) error // called after the clock was moved; may be nil
+	Clock         Clock
+	Mail          func(ctx context.Context, limit int) ([]Letter, error)
+	Accounts      Registrar
+	Subscriptions Subscriptions
+	Reader        Reader
+	Moved         func(ctx context.Context) error // called after the clock was moved; may be nil
 }
 
 // Routes mounts the routes.
@@ -53,6 +57,7 @@ func (h *Handler) Routes(rt *web.Router) {
 	g.Handle("POST", "/dev/clock", web.Open(), h.advance)
 	g.Handle("GET", "/dev/mail", web.Open(), h.mail)
 	g.Handle("POST", "/dev/seed", web.Open(), h.seed)
+	h.subscriptionRoutes(g)
 }
 
 type clockWire struct {

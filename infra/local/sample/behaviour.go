@@ -22,6 +22,7 @@ type Behaviour struct {
 	Abort       bool              `json:"abort,omitempty"`       // cut the connection instead of an answer
 	Headers     map[string]string `json:"headers,omitempty"`     // added to the answer, such as Location
 	Body        json.RawMessage   `json:"body,omitempty"`        // JSON answered in place of the usual
+	Acknowledge string            `json:"acknowledge,omitempty"` // of a webhook: Success or Failure, said before the answer; empty never does
 }
 
 // receiving are the paths that record, and that can be told to misbehave.
@@ -34,6 +35,8 @@ func (b Behaviour) check() error {
 		return fmt.Errorf("behaviour: path %q, want one of %q", b.Path, receiving)
 	case b.Status != 0 && (b.Status < 200 || b.Status > 599):
 		return fmt.Errorf("behaviour: status %d, want 200 to 599", b.Status)
+	case b.Acknowledge != "" && (b.Path != "/webhook" || b.Acknowledge != "Success" && b.Acknowledge != "Failure"):
+		return fmt.Errorf("behaviour: acknowledge %q, want Success or Failure, of /webhook", b.Acknowledge)
 	case b.Times < 0:
 		return fmt.Errorf("behaviour: times %d, want 0 or more", b.Times)
 	case b.DelayMs < 0 || time.Duration(b.DelayMs)*time.Millisecond > maxDelay:

@@ -2,17 +2,11 @@ package sample
 
 import (
 	"bytes"
-	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"html/template"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
-	"time"
 )
 
 // expiredText is what a customer is told whose token cannot be resolved (FUL-26).
@@ -31,28 +25,62 @@ var (
 // landingView is what the landing page shows.
 type landingView struct {
 	Token    string
-	Problem  string // in place of everything else
-	Resolved string // the answer of the marketplace, indented; empty when nobody was asked
+	Problem  string    // in place of everything else
+	Purchase *purchase // nil when nobody was asked
+	Whole    string    // the answer of the marketplace, indented
+	Pending  bool      // the purchase can be activated
 }
 
 // landing shows the purchase that the token stands for (FUL-18).
 func (s *Server) landing(r *http.Request, q Request) answer {
 	view, status := landingView{Token: q.Token}, http.StatusOK
+	m := s.marketplace.Load()
 	switch {
 	case q.Token == "":
 		view.Problem, status = expiredText, http.StatusBadRequest
-	case s.options.Marketplace != nil:
-		resolved, err := s.options.Marketplace.resolve(r.Context(), q.Token)
-		switch {
-		case errors.Is(err, errUnknownPurchase):
-			view.Problem, status = expiredText, http.StatusBadRequest
-		case err != nil:
-			s.options.Log.WarnContext(r.Context(), "resolve a landing token", "error", err)
-			view.Problem, status = "The marketplace did not answer. Please try again.", http.StatusBadGateway
-		default:
-			view.Resolved = resolved
+	case m != nil:
+		p, err := m.resolve(r.Context(), q.Token)
+		if err != nil {
+			view.Problem, status = s.problem(r, err)
+			break
 		}
+		view.Purchase, view.Whole, view.Pending = &p, p.whole, p.Subscription.Status == "PendingFulfillmentStart"
 	}
+	return show(view, status)
+}
+
+// activate starts the purchase whose landing page the button was on, and shows that page again. The token is
+// resolved anew: what a form says about plan and seats is nobody's word.
+func (s *Server) activate(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	token := r.FormValue("token")
+	m := s.marketplace.Load()
+	if m == nil || token == "" {
+		write(w, show(landingView{Problem: expiredText}, http.StatusBadRequest))
+		return
+	}
+	p, err := m.resolve(r.Context(), token)
+	if err == nil {
+		err = m.activate(r.Context(), p)
+	}
+	if err != nil {
+		problem, status := s.problem(r, err)
+		write(w, show(landingView{Problem: problem}, status))
+		return
+	}
+	http.Redirect(w, r, "/landing?token="+url.QueryEscape(token), http.StatusSeeOther)
+}
+
+// problem is what a customer is told when a call to the marketplace failed.
+func (s *Server) problem(r *http.Request, err error) (string, int) {
+	if errors.Is(err, errUnknownPurchase) {
+		return expiredText, http.StatusBadRequest
+	}
+	s.options.Log.WarnContext(r.Context(), "ask the marketplace", "error", err)
+	return "The marketplace did not do it: " + err.Error(), http.StatusBadGateway
+}
+
+func show(view landingView, status int) answer {
 	var page bytes.Buffer
 	if err := landingPage.Execute(&page, view); err != nil {
 		return answer{status: http.StatusInternalServerError}
@@ -60,84 +88,7 @@ func (s *Server) landing(r *http.Request, q Request) answer {
 	return answer{status: status, contentType: "text/html; charset=utf-8", body: page.Bytes()}
 }
 
-// overview shows what arrives while it arrives.
+// overview shows what arrives while it arrives, and takes orders for how to answer.
 func overview(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	// The caller may have gone; there is nobody left to tell.
-	_, _ = w.Write(overviewHTML)
-}
-
-// Marketplace is where the landing page resolves its token, and the application it does so as.
-type Marketplace struct {
-	ResolveURL string       // …/saas/subscriptions/resolve?api-version=2018-08-31
-	TokenURL   string       // …/{tenantId}/oauth2/token
-	Resource   string       // audience of the marketplace APIs
-	AppID      string       // of the publisher
-	Secret     string       // of the application
-	Client     *http.Client // nil takes one with a time limit
-}
-
-// errUnknownPurchase is the marketplace's answer to a token that is unknown or expired.
-var errUnknownPurchase = errors.New("the marketplace does not know this token")
-
-// callTimeout bounds one call to the marketplace.
-const callTimeout = 10 * time.Second
-
-// resolve exchanges a landing token for the subscription, as indented JSON.
-func (m *Marketplace) resolve(ctx context.Context, token string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {m.AppID}, "client_secret": {m.Secret}, "resource": {m.Resource},
-	}
-	ask, err := http.NewRequestWithContext(ctx, http.MethodPost, m.TokenURL, strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", fmt.Errorf("ask for a token: %w", err)
-	}
-	ask.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	var access struct {
-		AccessToken string `json:"access_token"`
-	}
-	if _, err := m.call(ask, &access); err != nil {
-		return "", fmt.Errorf("ask for a token: %w", err)
-	}
-	resolve, err := http.NewRequestWithContext(ctx, http.MethodPost, m.ResolveURL, http.NoBody)
-	if err != nil {
-		return "", fmt.Errorf("resolve: %w", err)
-	}
-	resolve.Header.Set("Authorization", "Bearer "+access.AccessToken)
-	resolve.Header.Set("x-ms-marketplace-token", token)
-	var subscription json.RawMessage
-	status, err := m.call(resolve, &subscription)
-	if status == http.StatusBadRequest {
-		return "", errUnknownPurchase // FUL-22
-	}
-	if err != nil {
-		return "", fmt.Errorf("resolve: %w", err)
-	}
-	var text bytes.Buffer
-	if err := json.Indent(&text, subscription, "", "  "); err != nil {
-		return "", fmt.Errorf("resolve: %w", err)
-	}
-	return text.String(), nil
-}
-
-// call sends a request and reads the JSON of a 200. It gives the status of any answer.
-func (m *Marketplace) call(r *http.Request, into any) (int, error) {
-	client := m.Client
-	if client == nil {
-		client = &http.Client{Timeout: callTimeout}
-	}
-	reply, err := client.Do(r)
-	if err != nil {
-		return 0, err
-	}
-	defer reply.Body.Close()
-	if reply.StatusCode != http.StatusOK {
-		return reply.StatusCode, fmt.Errorf("%s %s: %s", r.Method, r.URL.Path, reply.Status)
-	}
-	if err := json.NewDecoder(io.LimitReader(reply.Body, maxBody)).Decode(into); err != nil {
-		return reply.StatusCode, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
-	}
-	return reply.StatusCode, nil
+	write(w, answer{status: http.StatusOK, contentType: "text/html; charset=utf-8", body: overviewHTML})
 }

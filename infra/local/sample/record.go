@@ -28,6 +28,8 @@ type Request struct {
 	Body    string            `json:"body"`
 	JSON    json.RawMessage   `json:"json,omitempty"` // the body, when it is JSON
 	Status  int               `json:"status"`         // answered; 0 when no answer was given
+
+	Acknowledged string `json:"acknowledged,omitempty"` // what was said of the operation, or why it was not
 }
 
 // record is what was received, by path.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,21 +23,22 @@ const maxBody = 1 << 20
 // does not resolve it.
 type Options struct {
 	Port        int              // loopback port; 0 takes a free one
-	Marketplace *Marketplace     // where landing tokens are resolved; nil resolves none
+	Marketplace *Marketplace     // where landing tokens are resolved; nil until Connect
 	Now         func() time.Time // stamps what is received; nil takes the machine's clock
 	Log         *slog.Logger     // nil logs nothing
 }
 
 // Server is the sample publisher, listening on loopback.
 type Server struct {
-	options  Options
-	received *record
-	script   *script
-	listener net.Listener
-	server   *http.Server
-	stopping chan struct{} // closed when Stop begins
-	stop     sync.Once
-	done     chan struct{}
+	options     Options
+	marketplace atomic.Pointer[Marketplace]
+	received    *record
+	script      *script
+	listener    net.Listener
+	server      *http.Server
+	stopping    chan struct{} // closed when Stop begins
+	stop        sync.Once
+	done        chan struct{}
 }
 
 // Start listens on loopback and serves until Stop or the end of ctx.
@@ -56,6 +58,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 		options: options, received: newRecord(), script: newScript(), listener: listener,
 		stopping: make(chan struct{}), done: make(chan struct{}),
 	}
+	s.marketplace.Store(options.Marketplace)
 	s.server = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		defer close(s.done)
@@ -66,6 +69,9 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	context.AfterFunc(ctx, s.Stop)
 	return s, nil
 }
+
+// Connect tells it the marketplace from now on, for a publisher that is there before its marketplace.
+func (s *Server) Connect(m Marketplace) { s.marketplace.Store(&m) }
 
 // Addr is the address it listens on, host and port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
@@ -100,10 +106,12 @@ func (s *Server) Reset() { s.script.clear() }
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /landing", s.receive(s.landing))
+	mux.HandleFunc("POST /activate", s.activate)
 	mux.HandleFunc("POST /webhook", s.receive(empty))
 	mux.HandleFunc("POST /lead", s.receive(empty))
 	mux.HandleFunc("POST /testdrive/assign", s.receive(assign))
 	mux.HandleFunc("POST /testdrive/deprovision", s.receive(deprovision))
+	mux.HandleFunc("POST /offer", s.publish)
 	mux.HandleFunc("POST /behaviour", s.behave)
 	mux.HandleFunc("GET /behaviour", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.script.pending())
@@ -147,6 +155,7 @@ func (s *Server) receive(usual func(*http.Request, Request) answer) http.Handler
 			q.Token = q.Query["token"]
 		}
 		b := s.script.next(q.Path)
+		q.Acknowledged = s.acknowledged(r.Context(), q, b)
 		reply := s.reply(r, q, b, usual)
 		q.Status = reply.status
 		s.received.add(q)
@@ -157,13 +166,17 @@ func (s *Server) receive(usual func(*http.Request, Request) answer) http.Handler
 		for name, value := range b.Headers {
 			w.Header().Set(name, value)
 		}
-		if len(reply.body) > 0 {
-			w.Header().Set("Content-Type", reply.contentType)
-		}
-		w.WriteHeader(reply.status)
-		// The caller may have gone; there is nobody left to tell.
-		_, _ = w.Write(reply.body)
+		write(w, reply)
 	}
+}
+
+func write(w http.ResponseWriter, a answer) {
+	if len(a.body) > 0 {
+		w.Header().Set("Content-Type", a.contentType)
+	}
+	w.WriteHeader(a.status)
+	// The caller may have gone; there is nobody left to tell.
+	_, _ = w.Write(a.body)
 }
 
 // reply is the answer to a call under a behaviour; status 0 is none.
@@ -180,9 +193,6 @@ func (s *Server) reply(r *http.Request, q Request, b Behaviour, usual func(*http
 	}
 	return reply
 }
-
-// empty is the usual answer to webhooks and leads: accepted, nothing to say.
-func empty(*http.Request, Request) answer { return answer{status: http.StatusOK} }
 
 // behave takes one behaviour or a list.
 func (s *Server) behave(w http.ResponseWriter, r *http.Request) {
@@ -213,7 +223,7 @@ func strictly(text string, into any) error {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("behaviour: %w", err)
+		return fmt.Errorf("body: %w", err)
 	}
 	return nil
 }

@@ -106,6 +106,7 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 			return s, err
 		}
 	}
+	s.Sample.Connect(s.marketplace(hostPort))
 	if s.Settings, err = s.settings(o, hostPort); err != nil || o.SkipHost {
 		return s, err
 	}
@@ -228,6 +229,17 @@ func publisher(p identity.Publisher) account.Publisher {
 		out.Users = append(out.Users, account.UserGrant{ObjectID: u.ObjectID, UPN: u.UPN, Roles: u.Roles})
 	}
 	return out
+}
+
+// marketplace is what the sample publisher knows: where the marketplace will be, and the application of each publisher.
+func (s *Stack) marketplace(hostPort int) sample.Marketplace {
+	m := sample.Marketplace{
+		URL: fmt.Sprintf("http://127.0.0.1:%d", hostPort), TokenURL: s.Identity.URL() + "/{tenantId}/oauth2/token", Resource: s.Fixtures.Resource,
+	}
+	for _, p := range s.Fixtures.Publishers {
+		m.Apps = append(m.Apps, sample.App{PublisherID: p.PublisherID, TenantID: p.TenantID, AppID: p.Apps[0].AppID, Secret: p.Apps[0].Secret})
+	}
+	return m
 }
 
 // freePort is known before the host starts, because the handler's own address is one of its settings.
