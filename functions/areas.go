@@ -34,6 +34,7 @@ import (
 	"stoa/shared/mail"
 	"stoa/shared/metering"
 	"stoa/shared/offer"
+	"stoa/shared/outbound"
 	"stoa/shared/packages"
 	"stoa/shared/payout"
 	"stoa/shared/publish"
@@ -60,6 +61,7 @@ type wiring struct {
 	dead                         *store.DeadLetters
 	offers                       *store.Offers
 	subscriptions                *store.Subscriptions
+	selling                      *subscription.Service
 	usage                        *store.Usage
 }
 
@@ -112,7 +114,7 @@ func (w *wiring) mountSubscriptions() error {
 	profile := subscription.Profile(w.profile)
 	w.subscriptions = store.NewSubscriptions(w.db)
 	subscriptions, err := subscription.New(subscription.Deps{
-		Store: w.subscriptions, Offers: w.offers, Publishers: w.accounts, Calls: w.calls, Random: rand.Reader,
+		Store: w.subscriptions, Offers: w.offers, Publishers: w.accounts, Calls: outbound.NewReceivers(w.calls), Random: rand.Reader,
 		Now: w.now, NewID: uuid.NewString, Profile: profile,
 		Sign: func(ctx context.Context, appID, tenantID string) (string, error) {
 			return w.signer.Sign(ctx, identity.WebhookClaims{Audience: appID, TenantID: tenantID})
@@ -121,6 +123,7 @@ func (w *wiring) mountSubscriptions() error {
 	if err != nil {
 		return err
 	}
+	w.selling = subscriptions
 	h, err := fulfillmentfn.New(fulfillmentfn.Deps{
 		Subscriptions: subscriptions, Pages: w.pages, Audiences: w.audiences, PublicURL: w.publicURL, Profile: profile,
 	})
@@ -130,9 +133,15 @@ func (w *wiring) mountSubscriptions() error {
 	h.Routes(w.router)
 	h.Storefront(w.storefront)
 	h.Operator(w.operator)
-	calls := &webhooksfn.Handler{Subscriptions: subscriptions, Parked: w.dead}
+	deliveries, err := subscription.NewDeliveries(subscriptions, store.NewDeliveries(w.db))
+	if err != nil {
+		return err
+	}
+	told := &fulfillmentfn.Deliveries{Webhooks: deliveries, Pages: w.pages, Keys: w.signer.JWKS()}
+	told.Portal(w.portal)
+	calls := &webhooksfn.Handler{Subscriptions: deliveries, Parked: w.dead}
 	w.mux.Mount("webhooks", calls.Run, queueLimit)
-	missed := &conversionsfn.Handler{Subscriptions: subscriptions, Log: w.log}
+	missed := &conversionsfn.Handler{Subscriptions: deliveries, Log: w.log}
 	w.mux.Mount("conversions", missed.Run, timerLimit)
 	return nil
 }
@@ -220,7 +229,7 @@ func (w *wiring) mountUpkeep() error {
 	health := &healthfn.Handler{Checks: w.checks()}
 	health.Routes(w.router)
 	if w.moved != nil {
-		local := &devfn.Handler{Clock: w.moved, Accounts: w.accounts, Mail: func(ctx context.Context, limit int) ([]devfn.Letter, error) {
+		local := &devfn.Handler{Clock: w.moved, Accounts: w.accounts, Subscriptions: w.selling, Reader: w.subscriptions, Mail: func(ctx context.Context, limit int) ([]devfn.Letter, error) {
 			kept, err := letters.Letters(ctx, limit)
 			shown := make([]devfn.Letter, len(kept))
 			for i, l := range kept {

@@ -37,9 +37,9 @@ func writeError(w http.ResponseWriter, _ *http.Request, f *fault.Error) {
 	body := errorBody{Message: f.Message, Target: f.Target, Code: f.Code, Details: []errorDetail{}}
 	switch f.Kind {
 	case fault.Unauthenticated, fault.Forbidden:
-		// FUL-3: 403, never 401, and without saying which check refused.
+		// FUL-3: 403, never 401. The message says which check refused, as far as it is the caller's to know.
 		status = http.StatusForbidden
-		body.Message, body.Target, body.Code = "The caller is not authorized for this resource.", "", subscription.CodeForbidden
+		body.Message, body.Target, body.Code = "The caller is not authorized for this resource: "+f.Message, "", subscription.CodeForbidden
 	case fault.Invalid:
 		body = errorBody{Message: "One or more errors have occurred.", Target: "subscriptionRequest", Code: subscription.CodeBadRequest, Details: details(f)}
 	case fault.NotFound:

@@ -5,6 +5,9 @@
 // openapi.yaml. Every request of the API is checked in the order of FUL-6: api-version, token, subscription,
 // ownership, operation, body and state; so a body is read only when the subscription is known and the caller's.
 //
+// A refusal says which check failed, with what was expected and what was found as far as the caller may know it: a 403
+// shows the caller's own claims and never those of others. The ids of the request stand in the headers.
+//
 // Readings: links in answers begin with the public address of the settings, not with the host of the request,
 // which behind the Functions host is not the caller's (FUL-36, FUL-53). An empty quantity counts as absent in
 // every body.
@@ -14,6 +17,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"stoa/shared/account"
@@ -54,16 +58,23 @@ func (h *Handler) Routes(rt *web.Router) {
 		Prefix: "/api/saas", Audiences: h.deps.Audiences, Write: writeError, Before: checkVersion, AnyContentType: true,
 	})
 	const all, one = "/api/saas/subscriptions", "/api/saas/subscriptions/{subscriptionId}"
-	g.Handle(http.MethodPost, all+"/resolve", web.App(), h.resolve)
-	g.Handle(http.MethodGet, all, web.App(), h.list)
-	g.Handle(http.MethodGet, one, web.App(), h.get)
-	g.Handle(http.MethodPatch, one, web.App(), h.change)
-	g.Handle(http.MethodDelete, one, web.App(), h.cancel)
-	g.Handle(http.MethodPost, one+"/activate", web.App(), h.activate)
-	g.Handle(http.MethodGet, one+"/listAvailablePlans", web.App(), h.plans)
-	g.Handle(http.MethodGet, one+"/operations", web.App(), h.operations)
-	g.Handle(http.MethodGet, one+"/operations/{operationId}", web.App(), h.operation)
-	g.Handle(http.MethodPatch, one+"/operations/{operationId}", web.App(), h.acknowledge)
+	g.Handle(http.MethodPost, all+"/resolve", web.App(), traced(h.resolve))
+	g.Handle(http.MethodGet, all, web.App(), traced(h.list))
+	g.Handle(http.MethodGet, one, web.App(), traced(h.get))
+	g.Handle(http.MethodPatch, one, web.App(), traced(h.change))
+	g.Handle(http.MethodDelete, one, web.App(), traced(h.cancel))
+	g.Handle(http.MethodPost, one+"/activate", web.App(), traced(h.activate))
+	g.Handle(http.MethodGet, one+"/listAvailablePlans", web.App(), traced(h.plans))
+	g.Handle(http.MethodGet, one+"/operations", web.App(), traced(h.operations))
+	g.Handle(http.MethodGet, one+"/operations/{operationId}", web.App(), traced(h.operation))
+	g.Handle(http.MethodPatch, one+"/operations/{operationId}", web.App(), traced(h.acknowledge))
+}
+
+// traced lets the operations that a request makes carry its id (FUL-8).
+func traced(do web.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		return do(w, r.WithContext(subscription.WithRequest(r.Context(), web.RequestID(r.Context()))))
+	}
 }
 
 // The codes of a wrong api-version, which has an envelope of its own (6.1).
@@ -81,9 +92,18 @@ func checkVersion(r *http.Request) error {
 		if values[0] == Version {
 			return nil
 		}
-		return fault.New(fault.Invalid, codeVersionUnknown, "api-version", "The api-version must be %s.", Version)
+		return fault.New(fault.Invalid, codeVersionUnknown, "api-version", "The api-version must be %s, found %s.", Version, shown(values[0]))
 	}
-	return fault.New(fault.Invalid, codeVersionMissing, "api-version", "The query parameter api-version is required.")
+	return fault.New(fault.Invalid, codeVersionMissing, "api-version", "The query parameter api-version is required: %s.", Version)
+}
+
+// shown is what a caller sent, as a refusal shows it.
+func shown(value string) string {
+	const most = 40
+	if r := []rune(value); len(r) > most {
+		value = string(r[:most]) + "…"
+	}
+	return strconv.Quote(value)
 }
 
 // owned reads the subscription of the request for its publisher.

@@ -28,17 +28,17 @@ func (s *seats) UnmarshalJSON(data []byte) error {
 	}
 	for _, c := range text {
 		if c < '0' || c > '9' {
-			return wrongSeats()
+			return wrongSeats(text)
 		}
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || len(text) > maxDigits {
-		return wrongSeats()
+		return wrongSeats(text)
 	}
 	*s = seats{Given: true, Count: n}
 	return nil
 }
 
-func wrongSeats() error {
-	return fault.New(fault.Invalid, subscription.CodeInvalid, "quantity", "The quantity must be a whole number.")
+func wrongSeats(text string) error {
+	return fault.New(fault.Invalid, subscription.CodeInvalid, "quantity", "The quantity must be a whole number of at most %d digits, found %s.", maxDigits, shown(text))
 }

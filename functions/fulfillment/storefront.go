@@ -12,15 +12,15 @@ import (
 // Storefront mounts what customers and resellers do: buy, look, configure, change, cancel (6.16).
 func (h *Handler) Storefront(g *web.Group) {
 	const all, one = "/storefront/v1/subscriptions", "/storefront/v1/subscriptions/{id}"
-	g.Handle(http.MethodPost, "/storefront/v1/purchases", web.Customer(), h.purchase)
-	g.Handle(http.MethodGet, all, web.Customer(), h.bought)
-	g.Handle(http.MethodGet, one, web.Customer(), h.boughtOne)
-	g.Handle(http.MethodPost, one+"/configure", web.Customer(), h.landing(subscription.ReasonConfigure))
-	g.Handle(http.MethodPost, one+"/manage", web.Customer(), h.landing(subscription.ReasonManage))
-	g.Handle(http.MethodPost, one+"/changePlan", web.Customer(), h.buyerChanges(false))
-	g.Handle(http.MethodPost, one+"/changeQuantity", web.Customer(), h.buyerChanges(true))
-	g.Handle(http.MethodPost, one+"/cancel", web.Customer(), h.buyerCancels)
-	g.Handle(http.MethodPut, one+"/autoRenew", web.Customer(), h.autoRenew)
+	g.Handle(http.MethodPost, "/storefront/v1/purchases", web.Customer(), traced(h.purchase))
+	g.Handle(http.MethodGet, all, web.Customer(), traced(h.bought))
+	g.Handle(http.MethodGet, one, web.Customer(), traced(h.boughtOne))
+	g.Handle(http.MethodPost, one+"/configure", web.Customer(), traced(h.landing(subscription.ReasonConfigure)))
+	g.Handle(http.MethodPost, one+"/manage", web.Customer(), traced(h.landing(subscription.ReasonManage)))
+	g.Handle(http.MethodPost, one+"/changePlan", web.Customer(), traced(h.buyerChanges(false)))
+	g.Handle(http.MethodPost, one+"/changeQuantity", web.Customer(), traced(h.buyerChanges(true)))
+	g.Handle(http.MethodPost, one+"/cancel", web.Customer(), traced(h.buyerCancels))
+	g.Handle(http.MethodPut, one+"/autoRenew", web.Customer(), traced(h.autoRenew))
 }
 
 type beneficiary struct {
@@ -198,23 +198,4 @@ func (h *Handler) autoRenew(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusOK, map[string]bool{"enabled": *in.Enabled})
-}
-
-// Operator mounts what stands for the payment system: a charge that failed, and one that was made up for.
-func (h *Handler) Operator(g *web.Group) {
-	const one = "/operator/v1/subscriptions/{id}"
-	g.Handle(http.MethodPost, one+"/suspend", web.Operator(), func(w http.ResponseWriter, r *http.Request) error {
-		o, err := h.deps.Subscriptions.Suspend(r.Context(), r.PathValue("id"))
-		if err != nil {
-			return err
-		}
-		return writeOperation(w, o)
-	})
-	g.Handle(http.MethodPost, one+"/reinstate", web.Operator(), func(w http.ResponseWriter, r *http.Request) error {
-		o, err := h.deps.Subscriptions.Reinstate(r.Context(), r.PathValue("id"))
-		if err != nil {
-			return err
-		}
-		return writeOperation(w, o)
-	})
 }

@@ -3,7 +3,6 @@ package fulfillment
 import (
 	"net/http"
 
-	"stoa/shared/offer"
 	"stoa/shared/subscription"
 	"stoa/shared/web"
 )
@@ -61,6 +60,9 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 	pages := web.Pages{Key: h.deps.Pages.Key, Param: "continuationToken"}
 	after, err := pages.Decode(scope(caller), r.URL.Query().Get(pages.Param))
 	if err != nil {
+		if refused := h.deps.Subscriptions.Registered(r.Context(), caller); refused != nil {
+			return refused // FUL-6: before the parameters
+		}
 		return err
 	}
 	subs, next, err := h.deps.Subscriptions.List(r.Context(), caller, after)
@@ -81,55 +83,6 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusOK, h.deps.Profile.Wire(&sub))
-}
-
-type planWire struct {
-	PlanID      string `json:"planId"`
-	DisplayName string `json:"displayName"`
-	Private     bool   `json:"isPrivate"`
-	*planExtras
-}
-
-// planExtras are what profile current adds to a plan (6.7).
-type planExtras struct {
-	Description string `json:"description"`
-	MinQuantity int    `json:"minQuantity"`
-	MaxQuantity int    `json:"maxQuantity"`
-	FreeTrials  bool   `json:"hasFreeTrials"`
-	PerSeat     bool   `json:"isPricePerSeat"`
-	StopSell    bool   `json:"isStopSell"`
-}
-
-// plans answers the plans the subscription may change to, an empty list for an unknown one (FUL-43, FUL-44).
-func (h *Handler) plans(w http.ResponseWriter, r *http.Request) error {
-	plans, err := h.deps.Subscriptions.AvailablePlans(r.Context(), web.Caller(r.Context()), r.PathValue("subscriptionId"))
-	if err != nil {
-		return err
-	}
-	only := ""
-	if h.deps.Profile == subscription.Current {
-		only = r.URL.Query().Get("planId")
-	}
-	out := struct {
-		Plans []planWire `json:"plans"`
-	}{[]planWire{}}
-	for _, p := range plans {
-		if only == "" || only == p.ID {
-			out.Plans = append(out.Plans, h.plan(p))
-		}
-	}
-	return web.WriteJSON(w, http.StatusOK, out)
-}
-
-func (h *Handler) plan(p offer.Plan) planWire {
-	wire := planWire{PlanID: p.ID, DisplayName: p.Name, Private: p.Private}
-	if h.deps.Profile == subscription.Current {
-		wire.planExtras = &planExtras{
-			Description: p.Description, MinQuantity: p.SeatsMin, MaxQuantity: p.SeatsMax, FreeTrials: p.FreeTrial,
-			PerSeat: p.PricingModel == offer.PerUser, StopSell: p.Stopped,
-		}
-	}
-	return wire
 }
 
 // change asks for another plan or other seats: 202 with the operation's place (FUL-46 to FUL-55).

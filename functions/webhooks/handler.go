@@ -5,6 +5,9 @@
 // work done and changes nothing; a call may then be made twice, with the same operation id (FUL-80). A message
 // that cannot be read, or names nothing, never will: it is parked with its reason and settled, and staff see it
 // under /operator/v1/deadletters. What may succeed later comes back.
+//
+// A receiver that is slow or dead holds a few workers at most: the calls over its share are put off by a message
+// that is due some seconds later, and settled. Each call is logged for its publisher.
 package webhooks
 
 import (

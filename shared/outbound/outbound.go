@@ -19,6 +19,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"stoa/shared/call"
@@ -99,6 +100,18 @@ func (c *Client) Do(ctx context.Context, r call.Request) (call.Reply, error) {
 		return call.Reply{}, failed(target, err)
 	}
 	defer c.hosts.leave(host)
+	reply, err := c.send(ctx, target, r, 0)
+	if err != nil {
+		return call.Reply{}, err
+	}
+	return reply, nil
+}
+
+// send makes the call. When an answer came and its body did not, it returns both, the answer with the part of the
+// body that came, and the error. A body time that is not zero bounds the wait for the body from the answer on.
+func (c *Client) send(ctx context.Context, target *url.URL, r call.Request, bodyTime time.Duration) (call.Reply, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, r.Method, target.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return call.Reply{}, fault.New(fault.Invalid, "InvalidValue", "method", "must be an HTTP method").Because(err)
@@ -107,35 +120,30 @@ func (c *Client) Do(ctx context.Context, r call.Request) (call.Reply, error) {
 	for name, value := range r.Header {
 		request.Header.Set(name, value)
 	}
+	by := c.secure
+	if target.Scheme == "http" {
+		by = c.plain
+	}
 	began := time.Now()
-	reply, err := c.send(request, limit(r))
+	response, err := by.Do(request)
 	if err != nil {
 		return call.Reply{}, failed(target, err)
 	}
-	reply.Elapsed = time.Since(began)
-	return reply, nil
-}
-
-func (c *Client) send(request *http.Request, limit int) (call.Reply, error) {
-	by := c.secure
-	if request.URL.Scheme == "http" {
-		by = c.plain
-	}
-	response, err := by.Do(request)
-	if err != nil {
-		return call.Reply{}, err
-	}
 	// The rest of a body is dropped by closing it, not by reading it.
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, int64(limit)))
-	if err != nil {
-		return call.Reply{}, err
+	if bodyTime > 0 {
+		defer time.AfterFunc(bodyTime, cancel).Stop()
 	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, int64(limit(r))))
 	header := make(map[string]string, len(response.Header))
 	for name, values := range response.Header {
 		header[name] = strings.Join(values, ", ")
 	}
-	return call.Reply{Status: response.StatusCode, Header: header, Body: body}, nil
+	reply := call.Reply{Status: response.StatusCode, Header: header, Body: body, Elapsed: time.Since(began)}
+	if err != nil {
+		return reply, failed(target, err)
+	}
+	return reply, nil
 }
 
 // check refuses what can be refused by the look of the address alone.
@@ -169,6 +177,8 @@ func limit(r call.Request) int {
 	return min(r.MaxReply, MaxReply)
 }
 
+const codeTimeout = "CallTimeout"
+
 // failed is the one place that reads transport errors. The address is named without its query, which may hold
 // a secret.
 func failed(target *url.URL, err error) error {
@@ -183,7 +193,25 @@ func failed(target *url.URL, err error) error {
 	cause := fmt.Errorf("call %s: %w", target.Host, err)
 	var waited net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &waited) && waited.Timeout() {
-		return fault.New(fault.Unavailable, "CallTimeout", "url", "The address did not answer in time.").Because(cause)
+		return fault.New(fault.Unavailable, codeTimeout, "url", "The address did not answer in time.").Because(cause)
 	}
-	return fault.New(fault.Unavailable, "CallFailed", "url", "The address could not be reached.").Because(cause)
+	return fault.New(fault.Unavailable, "CallFailed", "url", "%s", reason(err)).Because(cause)
+}
+
+// reason says why an address could not be reached, in words that are true of every publisher's own server and tell
+// nothing of our network.
+func reason(err error) string {
+	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return "The host of the address has no entry in the domain name system."
+	case errors.As(err, &certificate):
+		return "The certificate of the address is not valid for it, or not signed by an authority that is trusted."
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "The address refused the connection."
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "The address ended the connection without an answer."
+	}
+	return "The address could not be reached."
 }

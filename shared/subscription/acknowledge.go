@@ -9,13 +9,13 @@ import (
 
 // OperationOf reads one operation of a subscription, whatever its action and status (FUL-66). NotFound.
 func (s *Service) OperationOf(ctx context.Context, sub *Subscription, id string) (Operation, error) {
-	id = guid(id)
-	if id == "" {
-		return Operation{}, unknownOperation()
+	sent := id
+	if id = guid(sent); id == "" {
+		return Operation{}, unknownOperation(sub.ID, sent)
 	}
 	o, err := s.deps.Store.Operation(ctx, sub.ID, id)
 	if fault.Is(err, fault.NotFound) {
-		return o, unknownOperation().Because(err)
+		return o, unknownOperation(sub.ID, id).Because(err)
 	}
 	if err != nil {
 		return o, fmt.Errorf("read operation %s of %s: %w", id, sub.ID, err)
@@ -41,36 +41,37 @@ const (
 // Acknowledge completes a pending operation as the publisher says (FUL-68 to FUL-72). Of the publisher and the
 // deadline one wins (FUL-76).
 func (s *Service) Acknowledge(ctx context.Context, sub Subscription, operationID, status string) error {
+	var o Operation
 	late := false
 	_, err := s.act(ctx, sub, func(d *decision) error {
-		o, err := s.OperationOf(ctx, &d.sub, operationID)
-		if err != nil {
+		var err error
+		if o, err = s.OperationOf(ctx, &d.sub, operationID); err != nil {
 			return err
 		}
 		late, err = d.acknowledge(&o, status)
 		return err
 	})
 	if err == nil && late {
-		return notPending()
+		return notPending(&o)
 	}
 	return err
 }
 
-func notPending() error {
-	return fault.New(fault.Conflict, CodeConflict, "operationId", "The operation is not pending.")
+func notPending(o *Operation) error {
+	return fault.New(fault.Conflict, CodeConflict, "operationId", "The operation is not pending: expected the status %s, found %s.", InProgress, o.Status)
 }
 
 // acknowledge decides about a PATCH. Late ones complete the operation as its deadline does, when nobody did yet.
 func (d *decision) acknowledge(o *Operation, status string) (late bool, err error) {
 	switch {
 	case status == "":
-		return false, fault.New(fault.Invalid, CodeRequired, "status", "The status is required.")
+		return false, fault.New(fault.Invalid, CodeRequired, "status", "The status is required: expected %s or %s.", AckedSuccess, AckedFailure)
 	case status != AckedSuccess && status != AckedFailure:
-		return false, fault.New(fault.Invalid, CodeInvalid, "status", "The status must be %s or %s.", AckedSuccess, AckedFailure)
+		return false, fault.New(fault.Invalid, CodeInvalid, "status", "The status must be %s or %s, found %q.", AckedSuccess, AckedFailure, clip(status))
 	case !o.Action.Patchable(): // FUL-71
-		return false, fault.New(fault.Invalid, CodeBadRequest, "operationId", "An operation %s is not acknowledged.", o.Action)
+		return false, fault.New(fault.Invalid, CodeBadRequest, "operationId", "An operation %s is not acknowledged: expected %s, %s or %s.", o.Action, ActionChangePlan, ActionChangeQuantity, ActionReinstate)
 	case o.Status != InProgress: // FUL-70, FUL-71
-		return false, notPending()
+		return false, notPending(o)
 	case d.ackOver(o):
 		return true, d.succeed(o)
 	case status == AckedSuccess:

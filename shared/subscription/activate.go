@@ -2,11 +2,8 @@ package subscription
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"stoa/shared/fault"
-	"stoa/shared/offer"
 )
 
 // Seats is a quantity as a caller gave it.
@@ -28,11 +25,11 @@ func (s *Service) Activate(ctx context.Context, sub Subscription, in Activation)
 		if err := d.mayActivate(in); err != nil {
 			return err
 		}
-		trial, err := s.trial(ctx, d)
+		days, err := s.trial(ctx, d)
 		if err != nil {
 			return err
 		}
-		return d.activate(trial)
+		return d.activate(days)
 	})
 	return err
 }
@@ -46,43 +43,31 @@ func (d *decision) mayActivate(in Activation) error {
 	switch in.PlanID {
 	case d.sub.PlanID:
 	case "":
-		f.Add(CodeRequired, "planId", "The planId is required.")
+		f.Add(CodeRequired, "planId", "The planId is required: expected that of the purchase, %q.", d.sub.PlanID)
 	default:
-		f.Add(CodeInvalid, "planId", "The planId must be that of the purchase, %s.", d.sub.PlanID)
+		f.Add(CodeInvalid, "planId", "The planId must be that of the purchase: expected %q, found %q.", d.sub.PlanID, clip(in.PlanID))
 	}
-	if in.Seats.Given && (!d.sub.PerSeat() || in.Seats.Count != d.sub.Quantity) {
-		f.Add(CodeInvalid, "quantity", "The quantity must be that of the purchase.")
+	switch {
+	case !in.Seats.Given:
+	case !d.sub.PerSeat():
+		f.Add(CodeInvalid, "quantity", "The plan %s is not sold per seat: expected no quantity, found %d.", d.sub.PlanID, in.Seats.Count)
+	case in.Seats.Count != d.sub.Quantity:
+		f.Add(CodeInvalid, "quantity", "The quantity must be that of the purchase: expected %d, found %d.", d.sub.Quantity, in.Seats.Count)
 	}
 	return f.Err(fault.Invalid, CodeBadRequest, "One or more errors have occurred.")
 }
 
-// trial reports whether the subscription starts with a free trial. On an offer with trials the first activation
-// of a tenant decides, and leaves a claim before the act, so that a repeated act meets its own (5.5).
-func (s *Service) trial(ctx context.Context, d *decision) (bool, error) {
-	v, err := s.offer(ctx, &d.sub)
-	if err != nil {
-		return false, fmt.Errorf("read the offer of %s: %w", d.sub.ID, err)
-	}
-	if !slices.ContainsFunc(v.Plans, func(p offer.Plan) bool { return p.FreeTrial }) {
-		return false, nil
-	}
-	claim, err := s.deps.Store.ClaimTrial(ctx, TrialClaim{
-		TenantID: d.sub.Beneficiary.TenantID, PublisherID: d.sub.PublisherID, OfferID: d.sub.OfferID,
-		SubscriptionID: d.sub.ID, At: d.now,
-	})
-	if err != nil {
-		return false, fmt.Errorf("claim the trial of %s: %w", d.sub.ID, err)
-	}
-	return d.sub.TrialPlan && claim.SubscriptionID == d.sub.ID, nil
-}
-
-func (d *decision) activate(trial bool) error {
+func (d *decision) activate(days int) error {
 	if _, err := d.take(Activate); err != nil {
 		return err
 	}
 	d.sub.ActivatedAt = d.now
 	d.sub.anchorAt(d.now)
 	d.span()
-	d.beginTerm(trial)
+	if days == noTrial {
+		d.beginTerm(false)
+	} else {
+		d.beginTrial(days)
+	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 func (s *Service) Cancel(ctx context.Context, sub Subscription) (Operation, error) {
 	return s.cancel(ctx, sub, CancelByPublisher, FromPartner, func(sub *Subscription) error {
 		if !slices.Contains(sub.Allowed(), OpDelete) {
-			return fault.New(fault.Invalid, CodeBadRequest, "allowedCustomerOperations", "Delete is not among the allowed operations of the subscription.")
+			return fault.New(fault.Invalid, CodeBadRequest, "allowedCustomerOperations", "Delete is not allowed on the subscription, found %q.", sub.Allowed())
 		}
 		return nil
 	})
@@ -104,7 +104,8 @@ func (s *Service) Bought(ctx context.Context, caller account.Caller, id string) 
 		return sub, err
 	}
 	if !concerns(&sub, caller) {
-		return sub, forbidden().Because(errForeign)
+		return sub, forbidden("The claims tid and oid of the token are neither those of the purchaser nor those of the beneficiary: found tid %q, oid %q.",
+			clip(caller.TenantID), clip(caller.ObjectID)).Because(errForeign)
 	}
 	return sub, nil
 }
@@ -124,7 +125,7 @@ func isParty(p Party, caller account.Caller) bool {
 // mayChange is nil for who may change and cancel: of a reseller's purchase the reseller only (FUL-42).
 func mayChange(sub *Subscription, caller account.Caller) error {
 	if sub.CSP && !isPurchaser(sub, caller) {
-		return forbidden()
+		return forbidden("Only the reseller who bought the subscription changes it.")
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ type Target struct {
 func (s *Service) Change(ctx context.Context, sub Subscription, to Target) (Operation, error) {
 	return s.change(ctx, sub, to, FromPartner, func(sub *Subscription) error {
 		if !slices.Contains(sub.Allowed(), OpUpdate) {
-			return fault.New(fault.Invalid, CodeBadRequest, "allowedCustomerOperations", "Update is not among the allowed operations of the subscription.")
+			return fault.New(fault.Invalid, CodeBadRequest, "allowedCustomerOperations", "Update is not allowed on the subscription, found %q.", sub.Allowed())
 		}
 		return nil
 	})
@@ -38,7 +38,11 @@ func (s *Service) ChangeByBuyer(ctx context.Context, caller account.Caller, id s
 
 func (s *Service) change(ctx context.Context, sub Subscription, to Target, source Source, allowed func(*Subscription) error) (Operation, error) {
 	if to.PlanID == "" == !to.Seats.Given { // FUL-46
-		return Operation{}, fault.New(fault.Invalid, CodeBadRequest, "subscriptionRequest", "Give exactly one of planId and quantity.")
+		found := "neither"
+		if to.Seats.Given {
+			found = "both"
+		}
+		return Operation{}, fault.New(fault.Invalid, CodeBadRequest, "subscriptionRequest", "Give exactly one of planId and quantity, found %s.", found)
 	}
 	var made Operation
 	_, err := s.act(ctx, sub, func(d *decision) error {
@@ -78,7 +82,7 @@ func (d *decision) change(to Target, source Source, plans []offer.Plan) (Operati
 		if source == FromAzure {
 			kind, code = fault.Conflict, CodeConflict
 		}
-		return Operation{}, fault.New(kind, code, "", "The subscription is locked due to pending operations.")
+		return Operation{}, fault.New(kind, code, "", "The subscription is locked due to pending operations: %s.", d.sub.PendingOp)
 	}
 	o := d.operation(m.Operation, source)
 	if to.PlanID != "" {
@@ -103,10 +107,12 @@ func planFault(format string, args ...any) error {
 func (d *decision) checkPlan(id string, plans []offer.Plan, o *Operation) error {
 	i := slices.IndexFunc(plans, func(p offer.Plan) bool { return p.ID == id })
 	switch {
+	case id == d.sub.PlanID && d.sub.FreeTrial && o.Source == FromAzure: // SAS-54
+		return fault.New(fault.Invalid, CodeTrialNotEnded, "planId", "The trial of the plan %s becomes paid when it ends; it cannot be ended early.", id)
 	case id == d.sub.PlanID:
 		return planFault("The subscription has the plan %s already.", id)
 	case i < 0:
-		return planFault("The plan must be one of listAvailablePlans.")
+		return planFault("The plan must be one of listAvailablePlans, found %q.", clip(id))
 	}
 	p := &plans[i]
 	t, sold := p.Term(d.sub.TermUnit)
@@ -115,7 +121,7 @@ func (d *decision) checkPlan(id string, plans []offer.Plan, o *Operation) error 
 	}
 	if p.PricingModel == offer.PerUser {
 		if why := checkSeats(p, d.sub.Quantity); why != "" {
-			return planFault("%s", why)
+			return planFault("The seats of the subscription do not fit: %s", why)
 		}
 	}
 	o.PlanID, o.TrialPlan = id, p.FreeTrial

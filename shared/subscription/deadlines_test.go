@@ -195,19 +195,22 @@ func TestPendingForThirtyDays(t *testing.T) { // FUL-93
 func TestFreeWindow(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		name   string
-		unit   string
-		after  time.Duration
-		waived bool
+		name    string
+		profile subscription.Profile
+		unit    string
+		after   time.Duration
+		waived  bool
 	}{
-		{"FUL-61 a month, the last instant", subscription.Monthly, 24 * time.Hour, true},
-		{"FUL-61 a month, an instant later", subscription.Monthly, 24*time.Hour + 1, false},
-		{"FUL-61 a year, the last instant", subscription.Annual, 14 * 24 * time.Hour, true},
-		{"FUL-61 a year, an instant later", subscription.Annual, 14*24*time.Hour + 1, false},
+		{"FUL-61 a month, the last instant", subscription.Guide, subscription.Monthly, 24 * time.Hour, true},
+		{"FUL-61 a month, an instant later", subscription.Guide, subscription.Monthly, 24*time.Hour + 1, false},
+		{"FUL-61 a year, the last instant", subscription.Guide, subscription.Annual, 14 * 24 * time.Hour, true},
+		{"FUL-61 a year, an instant later", subscription.Guide, subscription.Annual, 14*24*time.Hour + 1, false},
+		{"6.1 current, a month, the last instant", subscription.Current, subscription.Monthly, 72 * time.Hour, true},
+		{"6.1 current, a year, an instant later", subscription.Current, subscription.Annual, 72*time.Hour + 1, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			w := subscriptiontest.New(t, subscription.Guide)
+			w := subscriptiontest.New(t, tc.profile)
 			o := subscriptiontest.Order("silver", 20)
 			o.TermUnit = tc.unit
 			id := w.BuyOrder(o).ID
@@ -245,7 +248,7 @@ func TestTrial(t *testing.T) { // FUL-34, FUL-95, 5.5, walk 10
 	require.False(t, w.Active("trial", 1).FreeTrial, "one trial for a tenant and offer")
 }
 
-func TestTrialEndsOnAPlanWithoutOne(t *testing.T) { // 5.5
+func TestTrialEndsOnAPlanWithoutOne(t *testing.T) { // SAS-54, 5.5
 	t.Parallel()
 	w := subscriptiontest.New(t, subscription.Guide)
 	sub := w.Active("trial", 20)

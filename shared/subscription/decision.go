@@ -46,6 +46,7 @@ type decision struct {
 	now     time.Time
 	profile Profile
 	newID   func() string
+	request string // id of the request
 	caused  string // correlation id of the request
 	head    string // first of Outgoing when it began
 }
@@ -77,7 +78,7 @@ func (d *decision) operation(a Action, source Source) Operation {
 	return Operation{
 		ID: d.newID(), ActivityID: d.newID(), SubscriptionID: d.sub.ID, PublisherID: d.sub.PublisherID, OfferID: d.sub.OfferID,
 		PlanID: d.sub.PlanID, Quantity: d.sub.Quantity, UnitPrice: d.sub.UnitPrice, TrialPlan: d.sub.TrialPlan,
-		Action: a, Status: NotStarted, Source: source, CreatedAt: d.now, CorrelationID: d.caused,
+		Action: a, Status: NotStarted, Source: source, CreatedAt: d.now, RequestID: d.request, CorrelationID: d.caused,
 	}
 }
 
@@ -131,6 +132,23 @@ func (d *decision) span() {
 	d.sub.Plans = append(d.sub.Plans, PlanSpan{PlanID: d.sub.PlanID, From: d.now, Quantity: d.sub.Quantity, UnitPrice: d.sub.UnitPrice})
 }
 
+// changed notes plan, seats and price from now on and tells the ledger to look at the running term again, whose
+// dates stay (FUL-58). A trial that is over at once begins the first paid term instead (5.5).
+func (d *decision) changed(o *Operation) {
+	d.span()
+	d.sub.Plans[len(d.sub.Plans)-1].Operation = o.ID
+	t, running := d.sub.CurrentTerm()
+	switch {
+	case d.sub.FreeTrial && !d.sub.TrialPlan:
+		if d.now.Before(t.EndsAt()) { // else the paid term follows the trial, whose end was not worked yet
+			d.sub.anchorAt(d.now)
+		}
+		d.beginTerm(false)
+	case running && !t.Trial:
+		d.chargeTerm(t.Number, ":"+o.ID)
+	}
+}
+
 // fail ends the pending operation and unlocks the subscription. The grace period of a Suspended one goes on: its
 // end may have passed while a Reinstate was pending (FUL-86).
 func (d *decision) fail(o *Operation, code, why string) {
@@ -174,15 +192,10 @@ func (d *decision) succeed(o *Operation) error {
 	switch o.Action {
 	case ActionChangePlan:
 		d.sub.PlanID, d.sub.UnitPrice, d.sub.TrialPlan = o.PlanID, o.UnitPrice, o.TrialPlan
-		d.span()
-		if d.sub.FreeTrial && !o.TrialPlan {
-			// 5.5: on a plan without trial the trial is over at once.
-			d.sub.anchorAt(d.now)
-			d.beginTerm(false)
-		}
+		d.changed(o)
 	case ActionChangeQuantity:
 		d.sub.Quantity = o.Quantity
-		d.span()
+		d.changed(o)
 	case ActionReinstate:
 		d.reinstated()
 	}

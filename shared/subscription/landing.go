@@ -79,26 +79,29 @@ func withToken(address, token string) string {
 // Resolve finds the subscription a landing token stands for, whatever its status, and changes nothing (FUL-22 to
 // FUL-24).
 func (s *Service) Resolve(ctx context.Context, caller account.Caller, token string) (Subscription, error) {
-	refused := func(code, why string) error {
-		return fault.New(fault.Invalid, code, "x-ms-marketplace-token", "%s", why)
+	refused := func(code, format string, args ...any) error {
+		return fault.New(fault.Invalid, code, "x-ms-marketplace-token", format, args...)
 	}
 	token = strings.Trim(token, " \t")
 	if token == "" {
 		return Subscription{}, refused(CodeNoHeader, "The header x-ms-marketplace-token is required.")
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) != tokenBytes {
-		return Subscription{}, refused(CodeInvalidToken, "The token is malformed. Decode it as a query parameter before it is sent.")
+	switch {
+	case strings.Contains(token, "%"):
+		return Subscription{}, refused(CodeInvalidToken, "The token is still percent-encoded. Decode it as a query parameter before it is sent.")
+	case err != nil || len(raw) != tokenBytes:
+		return Subscription{}, refused(CodeInvalidToken, "The token is malformed: expected the base64 of %d bytes, found %d characters that are not.", tokenBytes, len(token))
 	}
 	t, err := s.deps.Store.Token(ctx, hashOf(token))
 	if fault.Is(err, fault.NotFound) {
-		return Subscription{}, refused(CodeInvalidToken, "The token is unknown.")
+		return Subscription{}, refused(CodeInvalidToken, "The token is unknown: it was not issued here, or was changed.")
 	}
 	if err != nil {
 		return Subscription{}, fmt.Errorf("read a landing token: %w", err)
 	}
 	if !s.deps.Now().Before(t.ExpiresAt) { // FUL-19: refused from the instant of its end on
-		return Subscription{}, refused(CodeTokenExpired, "The token has expired.")
+		return Subscription{}, refused(CodeTokenExpired, "The token has expired: it was good until %s.", stamp(t.ExpiresAt))
 	}
 	return s.Owned(ctx, caller, t.SubscriptionID)
 }

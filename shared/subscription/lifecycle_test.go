@@ -52,7 +52,7 @@ func told(t *testing.T, w *subscriptiontest.World, kind string) []string {
 
 func TestPurchaseChecks(t *testing.T) {
 	t.Parallel()
-	order := func(change func(*subscription.Order)) subscription.Order {
+	ordered := func(change func(*subscription.Order)) subscription.Order {
 		o := subscriptiontest.Order("silver", 20)
 		change(&o)
 		return o
@@ -66,22 +66,31 @@ func TestPurchaseChecks(t *testing.T) {
 		in   subscription.Order
 		want string
 	}{
-		{"FUL-15 good", order(func(*subscription.Order) {}), "ok"},
-		{"FUL-15 most seats", order(func(o *subscription.Order) { o.Seats.Count = 50 }), "ok"},
-		{"FUL-15 a seat too many", order(func(o *subscription.Order) { o.Seats.Count = 51 }), "Invalid InvalidValue quantity"},
-		{"FUL-15 no seats", order(func(o *subscription.Order) { o.Seats = subscription.Seats{} }), "Invalid RequiredField quantity"},
-		{"FUL-15 zero seats", order(func(o *subscription.Order) { o.Seats.Count = 0 }), "Invalid InvalidValue quantity"},
-		{"FUL-15 offer unknown", order(func(o *subscription.Order) { o.OfferID = "offer9" }), "NotFound EntityNotFound offerId"},
-		{"FUL-15 plan unknown", order(func(o *subscription.Order) { o.PlanID = "tin" }), "NotFound EntityNotFound offerId"},
-		{"FUL-15 plan stopped", order(func(o *subscription.Order) { o.PlanID = "stopped" }), "Invalid InvalidValue planId"},
-		{"FUL-15 market", order(func(o *subscription.Order) { o.Market = "FR" }), "Invalid InvalidValue market"},
-		{"FUL-15 term", order(func(o *subscription.Order) { o.PlanID = "annual" }), "Invalid InvalidValue termUnit"},
-		{"FUL-15 private, not invited", order(func(o *subscription.Order) { o.PlanID = "platinum" }), "NotFound EntityNotFound planId"},
-		{"FUL-15 private, invited", order(func(o *subscription.Order) { o.PlanID, o.Buyer = "platinum", subscriptiontest.Tim }), "ok"},
-		{"FUL-15 private through CSP", order(func(o *subscription.Order) { reseller(o); o.PlanID = "platinum" }), "Invalid InvalidValue planId"},
-		{"FUL-15 CSP", order(reseller), "ok"},
-		{"FUL-15 terms not accepted", order(func(o *subscription.Order) { o.AcceptedTerms = nil }), "Invalid RequiredField acceptedTerms"},
-		{"FUL-15 no payment", order(func(o *subscription.Order) { o.PaymentMethod = "" }), "Invalid RequiredField payment.method"},
+		{"FUL-15 good", ordered(func(*subscription.Order) {}), "ok"},
+		{"FUL-15 most seats", ordered(func(o *subscription.Order) { o.Seats.Count = 50 }), "ok"},
+		{"FUL-15 a seat too many", ordered(func(o *subscription.Order) { o.Seats.Count = 51 }), "Invalid InvalidValue quantity"},
+		{"FUL-15 no seats", ordered(func(o *subscription.Order) { o.Seats = subscription.Seats{} }), "Invalid RequiredField quantity"},
+		{"FUL-15 zero seats", ordered(func(o *subscription.Order) { o.Seats.Count = 0 }), "Invalid InvalidValue quantity"},
+		{"FUL-15 offer unknown", ordered(func(o *subscription.Order) { o.OfferID = "offer9" }), "NotFound EntityNotFound offerId"},
+		{"FUL-15 plan unknown", ordered(func(o *subscription.Order) { o.PlanID = "tin" }), "NotFound EntityNotFound planId"},
+		{"FUL-15 plan stopped", ordered(func(o *subscription.Order) { o.PlanID = "stopped" }), "Invalid InvalidValue planId"},
+		{"FUL-15 market", ordered(func(o *subscription.Order) { o.Market = "FR" }), "Invalid InvalidValue market"},
+		{"FUL-15 term", ordered(func(o *subscription.Order) { o.PlanID = "annual" }), "Invalid InvalidValue termUnit"},
+		{"FUL-15 private, not invited", ordered(func(o *subscription.Order) { o.PlanID = "platinum" }), "NotFound EntityNotFound planId"},
+		{"FUL-15 private, invited", ordered(func(o *subscription.Order) { o.PlanID, o.Buyer = "platinum", subscriptiontest.Tim }), "ok"},
+		{"FUL-15 private through CSP", ordered(func(o *subscription.Order) { reseller(o); o.PlanID = "platinum" }), "NotFound EntityNotFound planId"},
+		{"FUL-15 private through CSP, the customer invited", ordered(func(o *subscription.Order) {
+			reseller(o)
+			o.PlanID, o.Beneficiary.TenantID = "platinum", subscriptiontest.Tim.TenantID
+		}), "Invalid InvalidValue planId"},
+		{"FUL-15 CSP", ordered(reseller), "ok"},
+		{"FUL-15 terms not accepted", ordered(func(o *subscription.Order) { o.AcceptedTerms = nil }), "Invalid TermsNotAccepted acceptedTerms"},
+		{"SAS-19 blank terms accepted", ordered(func(o *subscription.Order) { o.AcceptedTerms = []string{" "} }), "Invalid TermsNotAccepted acceptedTerms"},
+		{"SAS-19 a trial without terms", ordered(func(o *subscription.Order) { o.PlanID, o.AcceptedTerms = "trial", nil }), "Invalid TermsNotAccepted acceptedTerms"},
+		{"SAS-51 AppSource, card", ordered(func(o *subscription.Order) { o.Store = subscription.StoreAppSource }), "ok"},
+		{"SAS-51 AppSource, invoice", ordered(func(o *subscription.Order) { o.Store, o.PaymentMethod = subscription.StoreAppSource, "invoice" }), "Invalid PaymentMethodNotSupported payment.method"},
+		{"SAS-53 a trial without payment data", ordered(func(o *subscription.Order) { o.PlanID, o.PaymentMethod = "trial", "" }), "Invalid RequiredField payment.method"},
+		{"FUL-15 no payment", ordered(func(o *subscription.Order) { o.PaymentMethod = "" }), "Invalid RequiredField payment.method"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -290,7 +299,7 @@ func TestResellersCustomer(t *testing.T) { // FUL-42, FUL-43, FUL-48, FUL-60
 	require.Equal(t, "ok", kindOf(err))
 	plans, err := w.Service.AvailablePlans(ctx, subscriptiontest.App, sub.ID)
 	require.NoError(t, err)
-	for _, p := range plans {
+	for _, p := range plans.Plans {
 		require.False(t, p.Private)
 	}
 }

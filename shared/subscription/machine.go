@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"stoa/shared/fault"
 )
@@ -43,6 +44,10 @@ const (
 	CodeNoHeader     = "HeaderNotPresent"
 	CodeInvalidToken = "InvalidToken"
 	CodeTokenExpired = "TokenExpired"
+
+	CodeTermsNotAccepted = "TermsNotAccepted"          // SAS-19
+	CodePayment          = "PaymentMethodNotSupported" // SAS-51
+	CodeTrialNotEnded    = "TrialNotEnded"             // SAS-54
 )
 
 // move is one cell of the table.
@@ -69,6 +74,9 @@ type cell struct {
 var lifecycleJSON []byte
 
 var lifecycle = readLifecycle(lifecycleJSON)
+
+// allStates are the states in the order of a life.
+var allStates = []Status{PendingFulfillmentStart, Subscribed, Suspended, Unsubscribed}
 
 func readLifecycle(raw []byte) map[cell]move {
 	var file struct {
@@ -108,5 +116,16 @@ func step(from Status, e Event) (move, error) {
 	case 409:
 		code = m.Refuse.Code
 	}
-	return m, fault.New(kind, code, "saasSubscriptionStatus", "The subscription is %s: %s.", from, m.Refuse.Why)
+	return m, fault.New(kind, code, "saasSubscriptionStatus", "Expected the status %s, found %s: %s.", takes(e), from, m.Refuse.Why)
+}
+
+// takes names the states in which the event is not refused.
+func takes(e Event) string {
+	var in []string
+	for _, s := range allStates {
+		if m, ok := lifecycle[cell{s, e}]; ok && m.Refuse == nil {
+			in = append(in, string(s))
+		}
+	}
+	return strings.Join(in, " or ")
 }

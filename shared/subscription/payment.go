@@ -63,10 +63,10 @@ func (d *decision) reinstate() (Operation, error) {
 	}
 	switch {
 	case d.sub.PendingOp != "":
-		return Operation{}, fault.New(fault.Conflict, CodeConflict, "", "The subscription is being reinstated.")
+		return Operation{}, fault.New(fault.Conflict, CodeConflict, "", "The subscription is being reinstated: the operation %s is pending.", d.sub.PendingOp)
 	case !d.now.Before(d.sub.SuspendedAt.Add(graceTime)):
 		// FUL-87: the grace period is over, whether or not its deadline was worked yet.
-		return Operation{}, fault.New(fault.Conflict, CodeConflict, "", "The grace period is over.")
+		return Operation{}, fault.New(fault.Conflict, CodeConflict, "", "The grace period is over since %s.", stamp(d.sub.SuspendedAt.Add(graceTime)))
 	case d.profile == Current:
 		if _, err := d.take(AckSuccess); err != nil {
 			return Operation{}, err

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shopspring/decimal"
+
 	"stoa/shared/account"
 	"stoa/shared/fault"
 	"stoa/shared/offer"
@@ -34,29 +36,45 @@ func invited(p *offer.Plan, tenantID string) bool {
 
 // AvailablePlans lists the plans a subscription may change to, and its current one. An unknown subscription has
 // none, which is an error in profile current only (FUL-43, FUL-44).
-func (s *Service) AvailablePlans(ctx context.Context, caller account.Caller, id string) ([]offer.Plan, error) {
+func (s *Service) AvailablePlans(ctx context.Context, caller account.Caller, id string) (Available, error) {
 	sub, err := s.Owned(ctx, caller, id)
 	if fault.Is(err, fault.NotFound) && s.deps.Profile == Guide {
-		return nil, nil
+		return Available{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return Available{}, err
 	}
 	v, err := s.offer(ctx, &sub)
 	if err != nil {
-		return nil, fmt.Errorf("read the offer of %s: %w", sub.ID, err)
+		return Available{}, fmt.Errorf("read the offer of %s: %w", sub.ID, err)
 	}
-	return available(&sub, &v), nil
+	return Available{Plans: available(&sub, &v), Dimensions: v.Dimensions, Market: sub.Market}, nil
+}
+
+// Available are the plans a subscription may have, with what explains them.
+type Available struct {
+	Plans      []offer.Plan
+	Dimensions []offer.Dimension // of the offer, which the meters of plans name
+	Market     string            // of the subscription, whose prices count
+}
+
+// PriceIn is what one term (and seat) of a plan costs in a market, and in which currency.
+func PriceIn(t offer.PlanTerm, market string) (decimal.Decimal, string) { return price(t, market) }
+
+// SeatLimits are the fewest and the most seats of a plan per user.
+func SeatLimits(p *offer.Plan) (low, high int) {
+	low, high = max(p.SeatsMin, 1), MaxSeats
+	if p.SeatsMax > 0 {
+		high = min(p.SeatsMax, MaxSeats)
+	}
+	return low, high
 }
 
 // checkSeats is empty when the plan may have that many seats, else what is allowed.
 func checkSeats(p *offer.Plan, seats int) string {
-	low, high := max(p.SeatsMin, 1), MaxSeats
-	if p.SeatsMax > 0 {
-		high = min(p.SeatsMax, MaxSeats)
-	}
+	low, high := SeatLimits(p)
 	if seats < low || seats > high {
-		return fmt.Sprintf("The plan %s has %d to %d seats.", p.ID, low, high)
+		return fmt.Sprintf("The plan %s has %d to %d seats, found %d.", p.ID, low, high, seats)
 	}
 	return ""
 }

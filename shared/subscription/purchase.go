@@ -16,8 +16,13 @@ import (
 // StorePartnerCenter is where resellers buy for their customers: a purchase there is a CSP purchase (FUL-42).
 const StorePartnerCenter = "PartnerCenter"
 
+// StoreAppSource takes credit cards only (SAS-51).
+const StoreAppSource = "AppSource"
+
+const card = "card"
+
 // stores are where plans are bought.
-var stores = []string{"AzureMarketplace", "AzurePortal", "AppSource", "AdminCenter", StorePartnerCenter}
+var stores = []string{"AzureMarketplace", "AzurePortal", StoreAppSource, "AdminCenter", StorePartnerCenter}
 
 const maxName = 200 // characters of a subscription's name
 
@@ -98,20 +103,23 @@ func (in *Order) check() error {
 			f.Add(CodeRequired, field.target, "The %s is required.", field.target)
 		}
 	}
-	if len(in.AcceptedTerms) == 0 {
-		f.Add(CodeRequired, "acceptedTerms", "The terms of the purchase must be accepted.")
+	if !slices.ContainsFunc(in.AcceptedTerms, func(t string) bool { return strings.TrimSpace(t) != "" }) { // SAS-19
+		f.Add(CodeTermsNotAccepted, "acceptedTerms", "The terms of the purchase must be accepted, found none.")
 	}
 	if len([]rune(in.Name)) > maxName {
-		f.Add(CodeInvalid, "subscriptionName", "The name may have %d characters at most.", maxName)
+		f.Add(CodeInvalid, "subscriptionName", "The name may have %d characters at most, found %d.", maxName, len([]rune(in.Name)))
 	}
 	if in.Store != "" && !slices.Contains(stores, in.Store) {
-		f.Add(CodeInvalid, "store", "The store must be one of %s.", strings.Join(stores, ", "))
+		f.Add(CodeInvalid, "store", "The store must be one of %s, found %q.", strings.Join(stores, ", "), clip(in.Store))
+	}
+	if in.Store == StoreAppSource && in.PaymentMethod != "" && !strings.EqualFold(in.PaymentMethod, card) { // SAS-51
+		f.Add(CodePayment, "payment.method", "%s takes %q only, found %q.", StoreAppSource, card, clip(in.PaymentMethod))
 	}
 	if in.csp() && in.Beneficiary == nil {
 		f.Add(CodeRequired, "beneficiary", "A reseller names the customer.")
 	}
 	if in.Beneficiary != nil && guid(in.Beneficiary.TenantID) == "" {
-		f.Add(CodeInvalid, "beneficiary.tenantId", "The tenant must be a GUID.")
+		f.Add(CodeInvalid, "beneficiary.tenantId", "The tenant must be a GUID, found %q.", clip(in.Beneficiary.TenantID))
 	}
 	return f.Err(fault.Invalid, CodeBadRequest, "The purchase is not possible as it stands.")
 }
@@ -138,8 +146,10 @@ func invisible(target string) error {
 	return fault.New(fault.NotFound, CodeNotFound, target, "There is nothing on sale by this name.")
 }
 
-// offered finds the plan in what is live, or else in the preview for its audience (FUL-15).
+// offered finds the plan in what is live, or else in the preview for its audience, who sees private plans as well
+// (FUL-15, SAS-28). What the buyer may not see is not there.
 func (s *Service) offered(ctx context.Context, in *Order) (offer.Version, offer.Plan, error) {
+	unseen := "offerId"
 	for _, read := range []func(context.Context, string, string) (offer.Version, error){s.offers.Live, s.offers.InPreview} {
 		v, err := read(ctx, in.PublisherID, in.OfferID)
 		if fault.Is(err, fault.NotFound) {
@@ -148,7 +158,8 @@ func (s *Service) offered(ctx context.Context, in *Order) (offer.Version, offer.
 		if err != nil {
 			return v, offer.Plan{}, fmt.Errorf("read offer %s: %w", in.OfferID, err)
 		}
-		if v.Slot == offer.Preview && !slices.ContainsFunc(v.PreviewAudience, func(upn string) bool {
+		preview := v.Slot == offer.Preview
+		if preview && !slices.ContainsFunc(v.PreviewAudience, func(upn string) bool {
 			return in.Buyer.UPN != "" && strings.EqualFold(upn, in.Buyer.UPN)
 		}) {
 			continue
@@ -156,18 +167,17 @@ func (s *Service) offered(ctx context.Context, in *Order) (offer.Version, offer.
 		if v.OfferType != offer.TypeSaaS || v.ListingOption != offer.SellThroughMicrosoft {
 			return v, offer.Plan{}, fault.New(fault.Invalid, CodeInvalid, "offerId", "The offer is not sold here.")
 		}
-		if p, ok := v.Plan(in.PlanID); ok {
+		p, ok := v.Plan(in.PlanID)
+		if ok && (preview || !p.Private || invited(&p, in.beneficiary().TenantID)) {
 			return v, p, nil
 		}
+		unseen = "planId"
 	}
-	return offer.Version{}, offer.Plan{}, invisible("offerId")
+	return offer.Version{}, offer.Plan{}, invisible(unseen)
 }
 
 // checkPlan finds what the plan does not allow (FUL-15).
 func (in *Order) checkPlan(p offer.Plan) (offer.PlanTerm, error) {
-	if p.Private && !in.csp() && !invited(&p, in.beneficiary().TenantID) {
-		return offer.PlanTerm{}, invisible("planId")
-	}
 	var f fault.Findings
 	if p.Private && in.csp() {
 		f.Add(CodeInvalid, "planId", "A private plan is not sold through resellers.")
@@ -176,11 +186,11 @@ func (in *Order) checkPlan(p offer.Plan) (offer.PlanTerm, error) {
 		f.Add(CodeInvalid, "planId", "The plan is no longer sold.")
 	}
 	if !slices.Contains(p.Markets, in.Market) {
-		f.Add(CodeInvalid, "market", "The plan is not sold in this market.")
+		f.Add(CodeInvalid, "market", "The plan is not sold in this market: expected one of %s, found %q.", strings.Join(p.Markets, ", "), clip(in.Market))
 	}
 	term, sold := p.Term(in.TermUnit)
 	if !sold {
-		f.Add(CodeInvalid, "termUnit", "The plan is not sold for this term.")
+		f.Add(CodeInvalid, "termUnit", "The plan is not sold for this term: expected one of %s, found %q.", strings.Join(units(&p), ", "), clip(in.TermUnit))
 	}
 	switch perUser := p.PricingModel == offer.PerUser; {
 	case perUser && !in.Seats.Given:
@@ -190,9 +200,18 @@ func (in *Order) checkPlan(p offer.Plan) (offer.PlanTerm, error) {
 			f.Add(CodeInvalid, "quantity", "%s", why)
 		}
 	case in.Seats.Given:
-		f.Add(CodeInvalid, "quantity", "The plan is not sold per seat.")
+		f.Add(CodeInvalid, "quantity", "The plan is not sold per seat: expected no quantity, found %d.", in.Seats.Count)
 	}
 	return term, f.Err(fault.Invalid, CodeBadRequest, "The purchase is not possible as it stands.")
+}
+
+// units are the terms a plan is sold for.
+func units(p *offer.Plan) []string {
+	var all []string
+	for _, t := range p.Terms {
+		all = append(all, t.Unit)
+	}
+	return all
 }
 
 func (in *Order) subscription(id string, v offer.Version, p offer.Plan) Subscription {

@@ -61,7 +61,7 @@ const saves = 12
 var errNothing = errors.New("nothing to do")
 
 func (s *Service) decision(ctx context.Context, sub Subscription) *decision {
-	d := &decision{sub: sub, now: s.deps.Now().UTC(), profile: s.deps.Profile, newID: s.deps.NewID, caused: message.Correlation(ctx)}
+	d := &decision{sub: sub, now: s.deps.Now().UTC(), profile: s.deps.Profile, newID: s.deps.NewID, request: requestOf(ctx), caused: message.Correlation(ctx)}
 	d.sub.Terms, d.sub.Plans, d.sub.History = slices.Clone(sub.Terms), slices.Clone(sub.Plans), slices.Clone(sub.History)
 	if len(sub.Outgoing) > 0 {
 		d.head = sub.Outgoing[0]
@@ -106,16 +106,37 @@ func (s *Service) pending(ctx context.Context, sub *Subscription) (*Operation, e
 	return &o, nil
 }
 
-func unknownSubscription() *fault.Error {
-	return fault.New(fault.NotFound, CodeNotFound, "subscriptionId", "There is no such subscription.")
+// maxShown is how much of a value that a caller sent is shown to it.
+const maxShown = 64
+
+// clip is a caller's value as a refusal shows it.
+func clip(value string) string {
+	r := []rune(value)
+	if len(r) > maxShown {
+		return string(r[:maxShown]) + "…"
+	}
+	return value
 }
 
-func unknownOperation() *fault.Error {
-	return fault.New(fault.NotFound, CodeNotFound, "operationId", "The subscription has no such operation.")
+// unknownSubscription refuses an id as it was sent (FUL-6).
+func unknownSubscription(id string) *fault.Error {
+	if guid(id) == "" {
+		return fault.New(fault.NotFound, CodeNotFound, "subscriptionId", "There is no such subscription: expected a GUID, found %q.", clip(id))
+	}
+	return fault.New(fault.NotFound, CodeNotFound, "subscriptionId", "There is no subscription %s.", id)
 }
 
-func forbidden() *fault.Error {
-	return fault.New(fault.Forbidden, CodeForbidden, "", "The caller may not do this.")
+// unknownOperation refuses an id as it was sent.
+func unknownOperation(subscriptionID, id string) *fault.Error {
+	if guid(id) == "" {
+		return fault.New(fault.NotFound, CodeNotFound, "operationId", "There is no such operation: expected a GUID, found %q.", clip(id))
+	}
+	return fault.New(fault.NotFound, CodeNotFound, "operationId", "The subscription %s has no operation %s.", subscriptionID, id)
+}
+
+// forbidden refuses a caller, with the check that failed and what the caller's own token says.
+func forbidden(format string, args ...any) *fault.Error {
+	return fault.New(fault.Forbidden, CodeForbidden, "", format, args...)
 }
 
 // guid is an id as it is stored, empty when it is none.
@@ -134,13 +155,13 @@ func guid(id string) string {
 }
 
 func (s *Service) read(ctx context.Context, id string) (Subscription, error) {
-	id = guid(id)
-	if id == "" {
-		return Subscription{}, unknownSubscription() // FUL-6: not even a GUID
+	sent := id
+	if id = guid(sent); id == "" {
+		return Subscription{}, unknownSubscription(sent) // FUL-6: not even a GUID
 	}
 	sub, err := s.deps.Store.Subscription(ctx, id)
 	if fault.Is(err, fault.NotFound) {
-		return sub, unknownSubscription().Because(err)
+		return sub, unknownSubscription(id).Because(err)
 	}
 	if err != nil {
 		return sub, fmt.Errorf("read subscription %s: %w", id, err)
@@ -162,15 +183,36 @@ func (s *Service) Owned(ctx context.Context, caller account.Caller, id string) (
 func (s *Service) owns(ctx context.Context, caller account.Caller, sub *Subscription) error {
 	v, err := s.offer(ctx, sub)
 	if fault.Is(err, fault.NotFound) {
-		return forbidden().Because(err)
+		return notRegistered(caller).Because(err)
 	}
 	if err != nil {
 		return fmt.Errorf("read the offer of %s: %w", sub.ID, err)
 	}
 	if !registered(&v, caller) {
-		return forbidden()
+		return notRegistered(caller)
 	}
 	return nil
+}
+
+// notRegistered says which check failed and what was found; what was expected is for the offer's publisher to know.
+func notRegistered(caller account.Caller) *fault.Error {
+	return forbidden("The claims tid and appid of the token are not those of the technical configuration of the subscription's offer: found tid %q, appid %q.",
+		clip(caller.TenantID), clip(caller.AppID))
+}
+
+// Registered is nil for the application of a publisher. Forbidden.
+func (s *Service) Registered(ctx context.Context, caller account.Caller) error {
+	_, err := s.publisher(ctx, caller)
+	return err
+}
+
+func (s *Service) publisher(ctx context.Context, caller account.Caller) (string, error) {
+	id, err := s.deps.Publishers.OfCaller(ctx, caller)
+	if fault.Is(err, fault.Forbidden) {
+		return "", forbidden("The claims tid and appid of the token belong to no publisher: found tid %q, appid %q.",
+			clip(caller.TenantID), clip(caller.AppID)).Because(err)
+	}
+	return id, err
 }
 
 func registered(v *offer.Version, caller account.Caller) bool {
@@ -187,7 +229,7 @@ const (
 // List gives a page of the subscriptions of all offers that carry the application's registration, oldest first,
 // and where the next one begins, empty on the last (FUL-4, FUL-35, FUL-36).
 func (s *Service) List(ctx context.Context, caller account.Caller, after string) ([]Subscription, string, error) {
-	publisherID, err := s.deps.Publishers.OfCaller(ctx, caller)
+	publisherID, err := s.publisher(ctx, caller)
 	if err != nil {
 		return nil, "", err
 	}

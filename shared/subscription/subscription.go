@@ -43,8 +43,9 @@ type Term struct {
 type PlanSpan struct {
 	PlanID    string          `json:"planId"`
 	From      time.Time       `json:"from"`
-	Quantity  int             `json:"quantity,omitempty"` // seats from then on
-	UnitPrice decimal.Decimal `json:"unitPrice"`          // contract price of one term (and seat) from then on
+	Quantity  int             `json:"quantity,omitempty"`  // seats from then on
+	UnitPrice decimal.Decimal `json:"unitPrice"`           // contract price of one term (and seat) from then on
+	Operation string          `json:"operation,omitempty"` // that changed it; empty for the first span (FUL-58)
 }
 
 // StatusChange says which status the subscription had from an instant on.
@@ -87,7 +88,9 @@ type Subscription struct {
 	TrialPlan  bool            `json:"trialPlan,omitempty"`  // the plan offers a free trial
 	Anchor     string          `json:"anchor,omitempty"`     // YYYY-MM-DD that all terms are counted from (FUL-32)
 	TermMonths int             `json:"termMonths,omitempty"` // months from the anchor to the end of the current term
+	TrialHeir  string          `json:"trialHeir,omitempty"`  // subscription that took over what this one's stopped trial left (5.5)
 	Waived     bool            `json:"waived,omitempty"`     // cancelled in the free window: nothing is charged (FUL-61)
+	Payments   []string        `json:"payments,omitempty"`   // ids of the newest payment events that were heard
 	Outgoing   []string        `json:"outgoing,omitempty"`   // operations whose webhook is not delivered yet, in order (FUL-79)
 
 	ETag string `json:"-"` // of the stored row as read

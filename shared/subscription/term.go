@@ -61,27 +61,33 @@ func (s *Subscription) lastPaid() int {
 // anchorAt lets terms be counted from the day of t on.
 func (s *Subscription) anchorAt(t time.Time) { s.Anchor, s.TermMonths = day(t).Format(dayLayout), 0 }
 
-// beginTerm appends the next term, with the deadline of its end. A paid one tells the ledger (FUL-27, FUL-88), a
-// trial lasts one month and costs nothing (FUL-34).
+// beginTerm appends the next term: a trial of one month, or a paid one (FUL-34).
 func (d *decision) beginTerm(trial bool) {
-	unit, number := d.sub.TermUnit, d.sub.lastPaid()+1
-	if trial {
-		unit, number = Monthly, 0
+	length := 1
+	if !trial {
+		length = monthsOf(d.sub.TermUnit)
 	}
-	length := monthsOf(unit)
 	start, end := termDates(parseDay(d.sub.Anchor), d.sub.TermMonths, length)
 	d.sub.TermMonths += length
+	d.appendTerm(start, end, trial)
+}
+
+// appendTerm appends a term, with the deadline of its end. A paid one tells the ledger (FUL-27, FUL-88), a trial
+// costs nothing.
+func (d *decision) appendTerm(start, end time.Time, trial bool) {
 	t := Term{
-		Number: number, Unit: unit, StartDate: start.Format(dayLayout), EndDate: end.Format(dayLayout), Trial: trial,
+		Number: d.sub.lastPaid() + 1, Unit: d.sub.TermUnit, StartDate: start.Format(dayLayout), EndDate: end.Format(dayLayout), Trial: trial,
 		PlanID: d.sub.PlanID, Quantity: d.sub.Quantity, UnitPrice: d.sub.UnitPrice, Currency: d.sub.Currency,
 	}
-	if !trial {
+	if trial {
+		t.Number, t.Unit = 0, Monthly
+	} else {
 		t.ChargedAt = d.now
-		d.chargeTerm(number, "")
+		d.chargeTerm(t.Number, "")
 	}
 	d.sub.FreeTrial = trial
 	d.sub.Terms = append(d.sub.Terms, t)
-	d.deadline(TermEnd, fmt.Sprintf("%d:%s", number, t.StartDate), t.EndsAt())
+	d.deadline(TermEnd, fmt.Sprintf("%d:%s", t.Number, t.StartDate), t.EndsAt())
 }
 
 // ledgerSignal is a message to the ledger: that a paid term began, or that the subscription has ended.

@@ -54,7 +54,7 @@ func TestChangeIsTakenThroughTheWebhook(t *testing.T) {
 	require.Equal(t, 25, w.Read(sub.ID).Quantity)                                                                                  // FUL-69
 	require.Equal(t, "Conflict Conflict operationId", kindOf(w.Service.Acknowledge(ctx, w.Read(sub.ID), id, "Success")), "FUL-70") // the same again
 	require.Equal(t, "Invalid InvalidValue status", kindOf(w.Service.Acknowledge(ctx, w.Read(sub.ID), id, "success")), "FUL-68")   // exact spelling
-	require.Equal(t, []string{"term:s:1"}, terms(t, w))                                                                            // no new term
+	require.Equal(t, []string{"term:s:1", "term:s:1:" + id}, terms(t, w), "FUL-58 the ledger looks at the term again, and there is no new one")
 	require.Equal(t, subscription.Subscribed, w.Read(sub.ID).Status)
 }
 

@@ -42,10 +42,30 @@ func handlerFigures(ctx context.Context, s *stack.Stack, r *Report) error {
 	return nil
 }
 
-// Run measures everything against the stack.
-func Run(ctx context.Context, s *stack.Stack, r *Report) error {
-	if err := handlerFigures(ctx, s, r); err != nil {
-		return err
+// parts are what can be measured alone, in the order of a whole run. The kills have a stack of their own, see Kill.
+var parts = []struct {
+	name    string
+	measure func(context.Context, *stack.Stack, *Report) error
+}{{"handler", handlerFigures}, {"webhooks", webhookFigures}, {"subscriptions", subscriptionFigures}}
+
+// PartNames are the names that Run takes.
+func PartNames() (names []string) {
+	for _, p := range parts {
+		names = append(names, p.name)
 	}
-	return errors.Join(subscriptionFigures(ctx, s, r), Kill(ctx, r, KillOptions{}))
+	return names
+}
+
+// Run measures a part against the stack, or with an empty name all of them. A part that fails does not stop the
+// others.
+func Run(ctx context.Context, s *stack.Stack, r *Report, only string) error {
+	var errs []error
+	for _, p := range parts {
+		if only == "" || only == p.name {
+			if err := p.measure(ctx, s, r); err != nil {
+				errs = append(errs, fmt.Errorf("measure %s: %w", p.name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }

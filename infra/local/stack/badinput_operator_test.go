@@ -23,6 +23,7 @@ func operatorAPI(t *testing.T) *api {
 	unknown := func(value, code, target string) row {
 		return row{bad: unknownID, name: value, values: map[string]string{value: "21111111-0000-4000-8000-000000000001"}, want: want{404, code, target}}
 	}
+	const paymentEvent = `{"id":"pe-1","subscriptionId":"21111111-0000-4000-8000-000000000001","type":"PaymentFailed"}`
 	const verdict = `{"result":"Failed","failedPolicies":[{"policyId":"100.1","description":"No."}],"reviewNotes":"No."}`
 	rates := row{bad: overLong, name: "rate", body: `{"EUR":"1.123456789"}`, want: want{400, "InvalidValue", "EUR"}}
 	a.endpoints = []endpoint{
@@ -36,6 +37,10 @@ func operatorAPI(t *testing.T) *api {
 			{bad: invalid, name: "a lead that does not wait", want: want{404, "NotFound", "leadId"}}}},
 		{method: "POST", pattern: root + "/subscriptions/{id}/suspend", who: staff, bodiless: true, rows: []row{unknown("id", "EntityNotFound", "subscriptionId")}},
 		{method: "POST", pattern: root + "/subscriptions/{id}/reinstate", who: staff, bodiless: true, rows: []row{unknown("id", "EntityNotFound", "subscriptionId")}},
+		{method: "POST", pattern: root + "/billing/events", who: staff, body: paymentEvent, rows: members(t, paymentEvent,
+			m{wrongType, "id", `5`, "InvalidType"}, m{wrongType, "subscriptionId", `5`, "InvalidType"}, m{wrongType, "type", `5`, "InvalidType"},
+			m{overLong, "id", quoted(long(129)), "InvalidValue"}, m{invalid, "id", `""`, "RequiredField"}, m{invalid, "type", `"Refunded"`, "InvalidValue"},
+			m{invalid, "type", `null`, "RequiredField"}, m{invalid, "subscriptionId", `null`, "RequiredField"})},
 		{method: "GET", pattern: root + "/ledger/accounts/{account}", who: staff, query: "currency=USD", rows: []row{
 			{bad: unknownID, name: "account", values: map[string]string{"account": "nothing"}, want: want{404, "NotFound", "account"}},
 			{bad: invalid, name: "currency", query: "currency=gold", want: want{400, "InvalidValue", "currency"}},
@@ -79,7 +84,7 @@ func devAPI(t *testing.T) *api {
 			malformed: {400, "MalformedJson", ""}, wrongType: {400, "InvalidType", ""}, tooLarge: {413, "BodyTooLarge", ""},
 			mediaType: {415, "UnsupportedMediaType", "Content-Type"}, chunked: {400, "MissingBody", ""},
 		},
-		endpoints: []endpoint{
+		endpoints: append([]endpoint{
 			{method: "GET", pattern: "/healthz"},
 			{method: "GET", pattern: "/dev/clock"},
 			{method: "POST", pattern: "/dev/clock", body: clock, rows: members(t, clock,
@@ -88,6 +93,6 @@ func devAPI(t *testing.T) *api {
 			{method: "GET", pattern: "/dev/mail", rows: []row{{bad: invalid, name: "top", query: "top=0", want: want{400, "InvalidValue", "top"}}}},
 			{method: "POST", pattern: "/dev/seed", body: seed, rows: append(members(t, seed, m{wrongType, "publishers", `{}`, "InvalidType"}),
 				row{bad: overLong, name: "publisherId", body: set(t, publisher, "publishers.0.publisherId", quoted(long(51))), want: want{400, "InvalidValue", "publisherId"}})},
-		},
+		}, devSubscriptions(t)...),
 	}
 }

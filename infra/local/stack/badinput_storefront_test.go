@@ -70,7 +70,7 @@ func purchaseRows(t *testing.T) []row {
 		m{overLong, "subscriptionName", quoted(long(201)), "InvalidValue"}, m{overLong, "payment.method", quoted(long(51)), "InvalidValue"},
 		m{overLong, "quantity", quoted(long(51)), "InvalidValue"}, m{overLong, "acceptedTerms", `[` + many(101, `"t%d"`) + `]`, "InvalidValue"},
 		m{invalid, "store", `"Bazaar"`, "InvalidValue"}, m{invalid, "market", `"XX"`, "InvalidValue"}, m{invalid, "termUnit", `"P9M"`, "InvalidValue"},
-		m{invalid, "acceptedTerms", `[]`, "RequiredField"}, m{invalid, "subscriptionName", `""`, "RequiredField"}, m{invalid, "payment.method", `null`, "RequiredField"},
+		m{invalid, "acceptedTerms", `[]`, "TermsNotAccepted"}, m{invalid, "subscriptionName", `""`, "RequiredField"}, m{invalid, "payment.method", `null`, "RequiredField"},
 		m{invalid, "quantity", `5`, "InvalidValue"})
 	long1 := func(member string, n int) row {
 		body := set(t, goodPurchase, "beneficiary", `{"tenantId":"77777777-0000-4000-8000-000000000004"}`)
@@ -82,7 +82,7 @@ func purchaseRows(t *testing.T) []row {
 		row{bad: overLong, name: "key", header: map[string]string{"Idempotency-Key": long(256)}, want: want{400, "InvalidValue", "Idempotency-Key"}},
 		row{bad: invalid, name: "unknown offer", body: set(t, goodPurchase, "offerId", `"nothing"`), want: want{404, "EntityNotFound", "offerId"}},
 		row{bad: invalid, name: "unknown publisher", body: set(t, goodPurchase, "publisherId", `"nobody"`), want: want{404, "EntityNotFound", "offerId"}},
-		row{bad: invalid, name: "unknown plan", body: set(t, goodPurchase, "planId", `"nothing"`), want: want{404, "EntityNotFound", "offerId"}})
+		row{bad: invalid, name: "unknown plan", body: set(t, goodPurchase, "planId", `"nothing"`), want: want{404, "EntityNotFound", "planId"}})
 }
 
 // customerRows are what is wrong with the customer's data.

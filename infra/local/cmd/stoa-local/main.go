@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-const usage = "usage: stoa-local run [-host stand-in|func] | demo | bench [-only kill [-kills n] [-seed n]] | package"
+const usage = "usage: stoa-local run [-host stand-in|func] | demo | bench [-only part] [-kills n] [-seed n] | package"
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {

@@ -1,0 +1,196 @@
+package fulfillment
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"stoa/shared/fault"
+	"stoa/shared/subscription"
+	"stoa/shared/web"
+)
+
+// The permissions of the webhook log: reading it goes with reading offers, calling a webhook with configuring it.
+const (
+	mayReadOffers = "offer.read"
+	mayEditOffers = "offer.edit"
+)
+
+// Deliveries shows publishers what came of their webhook calls, and calls webhooks when they ask for it.
+type Deliveries struct {
+	Webhooks *subscription.Deliveries
+	Pages    web.Pages
+	Keys     []byte // the JWKS document that the tokens of webhook calls are verified with (FUL-81)
+}
+
+// Portal mounts the log of webhook calls, calls by hand, and the keys of their tokens.
+func (h *Deliveries) Portal(g *web.Group) {
+	const publisher = "/portal/v1/publishers/{publisherId}"
+	g.Handle(http.MethodGet, publisher+"/webhook-deliveries", web.Publisher(mayReadOffers), h.list)
+	g.Handle(http.MethodPost, publisher+"/webhook-deliveries/{operationId}/redeliver", web.Publisher(mayEditOffers), h.redeliver)
+	g.Handle(http.MethodPost, publisher+"/webhook-tests", web.Publisher(mayEditOffers), h.test)
+	g.Handle(http.MethodGet, "/portal/v1/reference/webhook-keys", web.Open(), h.keys)
+}
+
+// delivery is a webhook call as its publisher sees it.
+type delivery struct {
+	Time           time.Time                  `json:"time"`
+	Kind           subscription.DeliveryKind  `json:"kind"`
+	OperationID    string                     `json:"operationId"`
+	SubscriptionID string                     `json:"subscriptionId"`
+	OfferID        string                     `json:"offerId"`
+	PlanID         string                     `json:"planId"`
+	Action         subscription.Action        `json:"action"`
+	Attempt        int                        `json:"attempt,omitempty"`
+	Status         int                        `json:"status,omitempty"`
+	Error          *deliveryError             `json:"error,omitempty"`
+	LatencyMs      int64                      `json:"latencyMs"`
+	Answer         string                     `json:"answer"`
+	NextAttemptAt  time.Time                  `json:"nextAttemptAt,omitzero"`
+	Outcome        subscription.DeliveryState `json:"outcome"`
+}
+
+// deliveryError says why no answer came.
+type deliveryError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func deliveryOf(a *subscription.DeliveryAttempt) delivery {
+	d := delivery{
+		Time: a.At, Kind: a.Kind, OperationID: a.OperationID, SubscriptionID: a.SubscriptionID, OfferID: a.OfferID, PlanID: a.PlanID,
+		Action: a.Action, Attempt: a.Attempt, Status: a.Status, LatencyMs: a.Latency.Milliseconds(), Answer: a.Answer,
+		NextAttemptAt: a.NextAt, Outcome: a.Outcome,
+	}
+	if a.ErrorCode != "" {
+		d.Error = &deliveryError{Code: a.ErrorCode, Message: a.ErrorMessage}
+	}
+	return d
+}
+
+type deliveryPage struct {
+	Value        []delivery `json:"value"`
+	Continuation string     `json:"continuation,omitempty"`
+}
+
+// list answers a page of the publisher's webhook calls, the newest first. A page that is filtered may have fewer
+// than were asked for, and still be continued.
+func (h *Deliveries) list(w http.ResponseWriter, r *http.Request) error {
+	f, err := deliveryFilter(r)
+	if err != nil {
+		return err
+	}
+	scope := strings.Join([]string{"webhook-deliveries", f.PublisherID, f.SubscriptionID, f.OperationID, f.From.Format(time.RFC3339Nano)}, "|")
+	if f.After, err = h.Pages.Decode(scope, r.URL.Query().Get("continuation")); err != nil {
+		return err
+	}
+	found, next, err := h.Webhooks.List(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	out := deliveryPage{Value: make([]delivery, len(found)), Continuation: h.Pages.Encode(scope, next)}
+	for i := range found {
+		out.Value[i] = deliveryOf(&found[i])
+	}
+	return web.WriteJSON(w, http.StatusOK, out)
+}
+
+const (
+	deliveriesPage = 50
+	deliveriesMost = 200
+)
+
+// deliveryFilter reads what the query selects, and finds all that is wrong with it.
+func deliveryFilter(r *http.Request) (subscription.DeliveryFilter, error) {
+	query := r.URL.Query()
+	f := subscription.DeliveryFilter{PublisherID: r.PathValue("publisherId"), Limit: deliveriesPage}
+	var found fault.Findings
+	id := func(name string) string {
+		text := strings.ToLower(query.Get(name))
+		if text != "" && !isGUID(text) {
+			found.Add(subscription.CodeInvalid, name, "must be a GUID, such as 37f9dea2-4345-438f-b0bd-03d40d28c7e0")
+		}
+		return text
+	}
+	f.SubscriptionID, f.OperationID = id("subscriptionId"), id("operationId")
+	if text := query.Get("from"); text != "" {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil || at.Year() < 1970 || at.Year() > 2200 {
+			found.Add(subscription.CodeInvalid, "from", "must be a time like 2026-01-31T10:00:00Z (RFC 3339), of the years 1970 to 2200")
+		}
+		f.From = at.UTC()
+	}
+	if text := query.Get("top"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > deliveriesMost {
+			found.Add(subscription.CodeInvalid, "top", "must be a whole number from 1 to %d", deliveriesMost)
+		}
+		f.Limit = n
+	}
+	return f, found.Err(fault.Invalid, subscription.CodeBadRequest, "the query has several errors")
+}
+
+// isGUID reports whether the text is a GUID in small letters.
+func isGUID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i, c := range []byte(text) {
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		if hyphen != (c == '-') || !hyphen && !strings.ContainsRune("0123456789abcdef", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+// redeliver calls the webhook of an operation once more and answers what came of it.
+func (h *Deliveries) redeliver(w http.ResponseWriter, r *http.Request) error {
+	a, err := h.Webhooks.Redeliver(r.Context(), r.PathValue("publisherId"), r.PathValue("operationId"))
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, deliveryOf(&a))
+}
+
+// maxTestID bounds the ids of a test; those of offers and plans are shorter.
+const maxTestID = 100
+
+// test sends a sample of an action to an offer's webhook and answers what came of it.
+func (h *Deliveries) test(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		OfferID string `json:"offerId"`
+		PlanID  string `json:"planId"`
+		Action  string `json:"action"`
+		Slot    string `json:"slot"`
+	}
+	if err := web.Decode(r, &in); err != nil {
+		return err
+	}
+	var found fault.Findings
+	for _, id := range []struct{ name, value string }{{"offerId", in.OfferID}, {"planId", in.PlanID}} {
+		if utf8.RuneCountInString(id.value) > maxTestID {
+			found.Add(subscription.CodeInvalid, id.name, "may have %d characters at most", maxTestID)
+		}
+	}
+	if err := found.Err(fault.Invalid, subscription.CodeBadRequest, "the body has several errors"); err != nil {
+		return err
+	}
+	a, err := h.Webhooks.Test(r.Context(), subscription.WebhookTest{
+		PublisherID: r.PathValue("publisherId"), OfferID: in.OfferID, PlanID: in.PlanID, Action: subscription.Action(in.Action), Slot: in.Slot,
+	})
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, deliveryOf(&a))
+}
+
+// keys answers the key set that receivers verify the tokens of webhook calls with.
+func (h *Deliveries) keys(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	_, err := w.Write(h.Keys)
+	return err
+}
