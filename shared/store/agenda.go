@@ -16,7 +16,7 @@ import (
 
 const (
 	duePrefix  = "due|"
-	dueShards  = 4
+	dueShards  = 2
 	dueHour    = "2006010215"
 	dueInstant = "2006-01-02T15:04:05.000000000Z" // fixed width: keys sort like times
 	duePage    = 500

@@ -32,7 +32,7 @@ type Deps struct {
 // DB is the state of Stoa: acts with their messages, due work and dead letters.
 type DB struct {
 	deps    Deps
-	journal *journal[markerData]
+	markers *markers
 	groups  *grouper
 	deliver *batcher[delivery]
 	clean   *batcher[position]
@@ -68,7 +68,7 @@ func New(d Deps) *DB {
 		closed: make(chan struct{}),
 		tables: map[string]table.Table{},
 	}
-	db.journal = newJournal[markerData](db, markerPrefix, markersOfRow)
+	db.markers = newMarkers(db)
 	db.groups = newGrouper(db)
 	db.deliver = newBatcher(table.MaxOps, 2, db.deliverActs).lingering(deliveryLinger)
 	db.clean = newBatcher(4*table.MaxOps, 1, db.removeMarkers).lingering(100 * time.Millisecond)
@@ -120,17 +120,18 @@ func (db *DB) Commit(ctx context.Context, tableName string, ops []table.Op, msgs
 // commit writes the marker, then the act, and hands over the delivery. It holds a slot, which the delivery or,
 // without one, commit itself gives back.
 func (db *DB) commit(ctx context.Context, a act) ([]string, error) {
-	marker, err := db.journal.mark(ctx, a.marker())
+	at := place{a.table, a.partition}
+	marker, err := db.markers.mark(ctx, at)
 	if err != nil {
 		db.leave()
 		return nil, fmt.Errorf("commit %s %s: %w", a.table, a.partition, err)
 	}
 	// The caller who hangs up now does not leave half an act.
 	ctx = context.WithoutCancel(ctx)
-	etags, err := db.groups.apply(place{a.table, a.partition}, a.ops)
+	etags, err := db.groups.apply(at, a.ops)
 	switch {
 	case err == nil:
-		db.deliver.add(delivery{act: a, marker: db.journal.renew(ctx, a.marker(), marker)})
+		db.deliver.add(delivery{act: a, marker: db.markers.journal.renew(ctx, markerData{at.table, at.partition}, marker)})
 	case definite(err):
 		db.deliver.add(delivery{act: a, marker: marker, doubtful: true})
 	default:
@@ -186,6 +187,7 @@ func (db *DB) complete(ctx context.Context, msgs []message.Message) ([]message.M
 
 // Flush waits until the messages of the acts committed so far are delivered or left to the sweep.
 func (db *DB) Flush(ctx context.Context) error {
+	db.markers.releaseAll()
 	if err := db.deliver.wait(ctx); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}

@@ -30,22 +30,30 @@ type position struct{ table, partition, key string }
 // markers of concurrent acts stand in one row, which goes when the last of them is done.
 type marker struct{ *sheet }
 
+// take adds a use of the marker, unless it has ended.
+func (m marker) take() bool {
+	for {
+		n := m.open.Load()
+		if n == 0 {
+			return false
+		}
+		if m.open.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
 // sheet is a row of markers.
 type sheet struct {
 	position
 	at   time.Time
-	open atomic.Int32 // markers that are not done
+	open atomic.Int32 // uses of its markers that are not done
 }
 
-// markerData is the document of an act's marker: what its outbox row is called, if there is one.
+// markerData is the document of a marker of acts: where their outbox rows are, if there are any.
 type markerData struct {
-	Act       string `json:"act"`
 	Table     string `json:"table"`
 	Partition string `json:"partition"`
-}
-
-func (m markerData) outboxRow() position {
-	return position{m.Table, m.Partition, outboxPrefix + table.Join(m.Act)}
 }
 
 // journal writes the markers of concurrent acts together: one row at a time, and while it is under way the next
@@ -83,13 +91,15 @@ func (j *journal[T]) mark(ctx context.Context, data T) (marker, error) {
 		if err != nil {
 			return marker{}, err
 		}
-		if j.db.deps.Now().Sub(m.at) <= markerLife {
+		if j.young(m) {
 			return m, nil
 		}
 		j.db.done(m)
 	}
 	return marker{}, fault.New(fault.Unavailable, "StorageBusy", "", "The store is busy. Try again.")
 }
+
+func (j *journal[T]) young(m marker) bool { return j.db.deps.Now().Sub(m.at) <= markerLife }
 
 // put returns when the marker is durable. When the context ends before, it may still be written; the sweep removes
 // it.
@@ -142,7 +152,7 @@ func (j *journal[T]) write(batch []pending[T]) {
 	}
 }
 
-// done says that nothing is left to do for a marker, once.
+// done says that nothing is left to do for one use of a marker.
 func (db *DB) done(m marker) {
 	if m.open.Add(-1) == 0 {
 		db.clean.add(m.position)

@@ -32,11 +32,9 @@ func newAct(tableName string, ops []table.Op, id string, msgs []message.Message)
 	return a
 }
 
-func (a act) marker() markerData {
-	return markerData{Act: a.id, Table: a.table, Partition: a.partition}
+func (a act) outboxRow() position {
+	return position{a.table, a.partition, outboxPrefix + table.Join(a.id)}
 }
-
-func (a act) outboxRow() position { return a.marker().outboxRow() }
 
 // place is a partition of a table.
 type place struct{ table, partition string }

@@ -78,10 +78,8 @@ func (db *DB) sweepMarkers(ctx context.Context, now time.Time, rows []table.Row)
 		open[at] = places[at].err != nil
 	}
 	delivered := 0
-	sent := map[position]bool{}
 	for i, err := range db.sendRows(ctx, left) {
 		at := left[i].at
-		sent[at] = err == nil
 		if err != nil {
 			errs = append(errs, err)
 			open[place{at.table, at.partition}] = true
@@ -89,14 +87,11 @@ func (db *DB) sweepMarkers(ctx context.Context, now time.Time, rows []table.Row)
 		}
 		delivered++
 	}
-	// A marker has done its duty when the act's messages were sent just now, or when there is no outbox row and
-	// it is so old that none will appear: a slow writer may still commit under a younger one.
+	// A marker has done its duty when nothing is left in its partition and it is so old that nothing will appear: a
+	// slow writer may still commit under a younger one.
 	var gone []position
 	for _, s := range sheets {
-		orphaned := now.Sub(s.written) > orphanAge
-		if !slices.ContainsFunc(s.markers, func(m markerData) bool {
-			return !sent[m.outboxRow()] && (open[place{m.Table, m.Partition}] || !orphaned)
-		}) {
+		if now.Sub(s.written) > orphanAge && !slices.ContainsFunc(s.markers, func(m markerData) bool { return open[place{m.Table, m.Partition}] }) {
 			gone = append(gone, s.at)
 		}
 	}

@@ -115,7 +115,11 @@ func TestSweepGoesOnPastAFailure(t *testing.T) {
 	require.Error(t, err)
 	require.Equal(t, 5, n)
 	require.Len(t, w.outbox.Messages(message.Webhooks), 5)
-	require.Equal(t, 2, w.left(t, "agenda"))
+	require.Equal(t, 7, w.left(t, "agenda"), "a slow writer may still commit under a young marker")
+	w.advance(5 * time.Minute)
+	_, err = w.db.Sweep(t.Context())
+	require.Error(t, err)
+	require.Equal(t, 2, w.left(t, "agenda"), "what cannot be read stays")
 }
 
 // scenario is a few acts and a send, one after the other, with messages for now and for later.
@@ -232,6 +236,9 @@ func TestTwoSweepsAtTheSameTime(t *testing.T) {
 	n, err := db.Sweep(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 3, n)
+	w.advance(5 * time.Minute)
+	_, err = w.open("third").Sweep(t.Context())
+	require.NoError(t, err)
 	require.Zero(t, w.left(t, "agenda"))
 	require.Equal(t, 3, w.left(t, "subscriptions"))
 	require.Len(t, w.outbox.Messages(message.Webhooks), 3)
