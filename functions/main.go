@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"github.com/google/uuid"
 
 	"stoa/shared/functionshost"
 )
@@ -23,6 +26,7 @@ const garbage = 400
 
 func main() {
 	debug.SetGCPercent(garbage)
+	uuid.EnableRandPool() // two ids are made for each request
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Environ()); err != nil {
@@ -42,7 +46,9 @@ func run(ctx context.Context, environ []string) error {
 		return err
 	}
 	// Lines on the standard error stream are errors to the host, so the log goes to the other one.
-	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
+	lines := newLogBuffer(os.Stdout, func(line []byte) bool { return !bytes.Contains(line, []byte(`"level":"INFO"`)) })
+	defer func() { _ = lines.Flush() }()
+	log := slog.New(slog.NewJSONHandler(lines, nil))
 	app, err := open(environ, log)
 	if err != nil {
 		server.Close()

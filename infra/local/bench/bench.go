@@ -60,8 +60,9 @@ func (r *Report) JSON() ([]byte, error) {
 }
 
 const (
-	callers = 16
-	rounds  = 3
+	callers     = 16
+	manyCallers = 64
+	rounds      = 3
 )
 
 // rate runs work from several callers until n pieces are done, and returns pieces a second. A piece that fails
@@ -122,6 +123,6 @@ func (u *subject) compare(ctx context.Context, n int, ours, bare side) (float64,
 // client keeps enough connections for all callers.
 func client() *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 2 * callers
+	t.MaxIdleConnsPerHost = manyCallers
 	return &http.Client{Transport: t, Timeout: 30 * time.Second}
 }

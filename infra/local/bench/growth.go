@@ -93,7 +93,7 @@ func (u *subject) evenness(ctx context.Context, r *Report) error {
 	if err != nil {
 		return err
 	}
-	const crowd, each = 64, 50
+	const crowd, each = manyCallers, 50
 	times := make([]time.Duration, crowd*each)
 	errs := make([]error, crowd)
 	var group sync.WaitGroup

@@ -196,9 +196,6 @@ const writesOfRound = 300
 
 // writes compares what publishers do with a bare read and a transaction of three entities.
 func (u *subject) writes(ctx context.Context, r *Report) error {
-	if _, err := u.bare.CreateTable(ctx, "benchbare", nil); err != nil {
-		return err
-	}
 	acts := u.acts()
 	for _, a := range acts {
 		ratio, err := u.compare(ctx, writesOfRound, u.side(a), u.bareWrites)
@@ -220,9 +217,9 @@ func (u *subject) writes(ctx context.Context, r *Report) error {
 
 // bareWrites makes n rows and returns the bare act on them: read one, replace it and insert two.
 func (u *subject) bareWrites(ctx context.Context, round, n int) (func(context.Context, int) error, error) {
-	table := u.bare.NewClient("benchbare")
+	table := u.bare.NewClient("subscriptions") // where the other side's rows are, because its size matters to the stand-in
 	batch := u.bareRuns.Add(1)
-	key := func(i int) string { return fmt.Sprintf("row-%d-%d-%d", batch, round, i) }
+	key := func(i int) string { return fmt.Sprintf("bench-%d-%d-%d", batch, round, i) }
 	entity := func(i int, row string) []byte {
 		raw, err := json.Marshal(map[string]string{"PartitionKey": key(i), "RowKey": row, "Data": string(bytes.Repeat([]byte("x"), 1200))})
 		if err != nil {

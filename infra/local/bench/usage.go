@@ -92,7 +92,7 @@ func (u *subject) batches(ctx context.Context, r *Report) error {
 
 // bareBatches inserts 25 entities: in one transaction, or one by one, by as many callers as the other side has.
 func (u *subject) bareBatches(together bool) side {
-	table := u.bare.NewClient("benchbare")
+	table := u.bare.NewClient("usage")
 	entity := func(partition, row string) []byte {
 		raw, err := json.Marshal(map[string]string{"PartitionKey": partition, "RowKey": row, "Data": string(bytes.Repeat([]byte("x"), 500))})
 		if err != nil {
@@ -102,7 +102,7 @@ func (u *subject) bareBatches(together bool) side {
 	}
 	return func(_ context.Context, round, _ int) (func(context.Context, int) error, error) {
 		return func(ctx context.Context, i int) error {
-			partition := fmt.Sprintf("batch-%t-%d-%d", together, round, i)
+			partition := fmt.Sprintf("bench-%t-%d-%d", together, round, i)
 			var actions []aztables.TransactionAction
 			for k := range batchSize {
 				row := fmt.Sprint(k)
