@@ -36,7 +36,9 @@ func marketplace(ctx context.Context, host string) error {
 		return fmt.Errorf("run: %w", err)
 	}
 	defer log.Close()
-	s, err := stack.Start(ctx, stack.Options{Dir: dir, Keep: true, PortBase: base, Log: log, MaxRestarts: 1000, SkipHost: host == "func"})
+	s, err := stack.Start(ctx, stack.Options{
+		Dir: dir, Keep: true, PortBase: base, Settings: passedOn(), Log: log, MaxRestarts: 1000, SkipHost: host == "func",
+	})
 	if err != nil {
 		return err
 	}
@@ -52,6 +54,17 @@ func marketplace(ctx context.Context, host string) error {
 	case err := <-s.Host.Wait():
 		return fmt.Errorf("run: the host ended: %w", err)
 	}
+}
+
+// passedOn are the app settings that the environment of `make run` may give.
+func passedOn() map[string]string {
+	settings := map[string]string{}
+	for _, name := range []string{"STOA_FULFILLMENT_PROFILE"} {
+		if value := os.Getenv(name); value != "" {
+			settings[name] = value
+		}
+	}
+	return settings
 }
 
 const defaultPortBase = 7071
