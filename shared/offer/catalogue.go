@@ -20,7 +20,7 @@ type Catalogue struct {
 	now    func() time.Time
 
 	mu    sync.Mutex
-	known map[versionKey]knownVersion
+	known map[versionKey]*knownVersion
 }
 
 type versionKey struct {
@@ -28,14 +28,17 @@ type versionKey struct {
 	slot                 Slot
 }
 
+// knownVersion is a version as last read. Its lock is held while it is read again, so that of many who need it
+// only one reads.
 type knownVersion struct {
+	mu      sync.Mutex
 	version Version
 	at      time.Time
 }
 
 // NewCatalogue makes a catalogue of what the reader reads.
 func NewCatalogue(offers Reader, now func() time.Time) *Catalogue {
-	return &Catalogue{offers: offers, now: now, known: map[versionKey]knownVersion{}}
+	return &Catalogue{offers: offers, now: now, known: map[versionKey]*knownVersion{}}
 }
 
 // Live implements Reader.
@@ -61,13 +64,29 @@ func (c *Catalogue) Sold(ctx context.Context, publisherID, offerID string, previ
 }
 
 func (c *Catalogue) version(ctx context.Context, key versionKey, read func(context.Context, string, string) (Version, error)) (Version, error) {
-	now := c.now()
 	c.mu.Lock()
-	k, ok := c.known[key]
+	k := c.known[key]
 	c.mu.Unlock()
-	if age := now.Sub(k.at); ok && age >= 0 && age < versionLife {
+	if k == nil {
+		return c.first(ctx, key, read)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := c.now()
+	if age := now.Sub(k.at); age >= 0 && age < versionLife {
 		return k.version, nil
 	}
+	v, err := read(ctx, key.publisherID, key.offerID)
+	if err != nil {
+		return v, err
+	}
+	k.version, k.at = v, now
+	return v, nil
+}
+
+// first reads a version that is not known yet. One that is not there stays unknown.
+func (c *Catalogue) first(ctx context.Context, key versionKey, read func(context.Context, string, string) (Version, error)) (Version, error) {
+	now := c.now()
 	v, err := read(ctx, key.publisherID, key.offerID)
 	if err != nil {
 		return v, err
@@ -77,6 +96,6 @@ func (c *Catalogue) version(ctx context.Context, key versionKey, read func(conte
 	if len(c.known) >= maxVersions {
 		clear(c.known)
 	}
-	c.known[key] = knownVersion{version: v, at: now}
+	c.known[key] = &knownVersion{version: v, at: now}
 	return v, nil
 }
