@@ -10,7 +10,8 @@ import (
 
 // feesOfTheWalk is 3 % of what was charged, in cents: the first term of plan metered (3.00), its renewal on plan
 // plus (6.00), the converted trial (0.60), 2.5 units of e-mail at 0.50 (0.04) and 100 texts at 0.01 (0.03).
-const feesOfTheWalk = "967"
+// As a balance, debit minus credit: what others on the same stack bought and got back leaves nothing.
+const feesOfTheWalk = "-967"
 
 // month lets 31 days pass: the trial converts and is charged, the month's usage is closed.
 func (w *Walk) month(ctx context.Context) error {
@@ -29,7 +30,7 @@ func (w *Walk) month(ctx context.Context) error {
 		return err
 	}
 	fees := request{method: http.MethodGet, path: "/operator/v1/ledger/accounts/platform:revenue:storeFee?currency=USD", token: w.operator, want: http.StatusOK}
-	a, err := w.until(ctx, fees, "3 % of everything, once", func(a answer) bool { return a.text("credit") == feesOfTheWalk })
+	a, err := w.until(ctx, fees, "3 % of everything, once", func(a answer) bool { return a.text("balance") == feesOfTheWalk })
 	if err == nil {
 		fmt.Fprintf(w.out, "         %s\n", clip(string(a.raw), 200))
 	}
