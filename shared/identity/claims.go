@@ -28,7 +28,7 @@ type claims struct {
 // application is named, and a person has an id (FUL-2).
 func (c *claims) consistent(issuers []string) error {
 	tenant := strings.ToLower(c.TenantID)
-	if !guid(tenant) {
+	if tenant == "" || account.GUID(tenant) != tenant {
 		return fmt.Errorf("tid %q is no GUID", c.TenantID)
 	}
 	if !issued(c.Issuer, tenant, issuers) {
@@ -74,19 +74,4 @@ func issued(issuer, tenant string, templates []string) bool {
 		}
 	}
 	return false
-}
-
-// guid reports whether a lower-case text is a GUID in the form with hyphens.
-func guid(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for n, c := range []byte(s) {
-		hyphen := n == 8 || n == 13 || n == 18 || n == 23
-		hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
-		if hyphen && c != '-' || !hyphen && !hex {
-			return false
-		}
-	}
-	return true
 }

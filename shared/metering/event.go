@@ -2,13 +2,13 @@ package metering
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
 
+	"stoa/shared/account"
 	"stoa/shared/fault"
 )
 
@@ -40,9 +40,6 @@ type parsed struct {
 	quantity  decimal.Decimal
 	effective time.Time
 }
-
-// guid is the form of a resource id. Any case of letters.
-var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`)
 
 // parse collects everything that is wrong with the form of an event (4.6, check 1).
 func parse(e Event) (parsed, []fault.Detail) {
@@ -108,11 +105,11 @@ func reference(e Event, found *fault.Findings) string {
 	if !e.present(found, memberResource, e.ResourceID) {
 		return ""
 	}
-	if !guid.MatchString(id) {
+	if account.GUID(id) == "" {
 		found.Add(string(BadArgument), target(memberResource), "The resourceId must be a GUID.")
 		return ""
 	}
-	if guid.MatchString(uri) && uri != id {
+	if account.GUID(uri) != "" && uri != id {
 		found.Add(string(BadArgument), targetURI, "The resourceId and the resourceUri must name the same resource.")
 	}
 	return id

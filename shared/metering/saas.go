@@ -8,6 +8,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"stoa/shared/account"
 	"stoa/shared/fault"
 	"stoa/shared/offer"
 	"stoa/shared/subscription"
@@ -104,7 +105,7 @@ func (s *SaaS) recall(ctx context.Context, wanted map[string]time.Time) map[stri
 
 // Resource implements Resources.
 func (s *SaaS) Resource(ctx context.Context, ref string) (Resource, error) {
-	if !guid.MatchString(ref) {
+	if account.GUID(ref) == "" {
 		return Resource{}, fault.New(fault.NotFound, "NotFound", memberResource, "there is no such resource")
 	}
 	at := s.now()

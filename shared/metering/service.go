@@ -189,7 +189,7 @@ func check(at Found, caller account.Caller, p *parsed, now time.Time) Result {
 		return Result{Status: Failed, Err: at.Err}
 	}
 	r := at.Resource
-	if p.ResourceID != "" && p.ResourceURI != "" && !guid.MatchString(p.ResourceURI) && !sameURI(r.URI, p.ResourceURI) { // MTR-35
+	if p.ResourceID != "" && p.ResourceURI != "" && account.GUID(p.ResourceURI) == "" && !sameURI(r.URI, p.ResourceURI) { // MTR-35
 		return Result{Status: BadArgument, Details: []fault.Detail{{
 			Code: string(BadArgument), Target: targetURI, Message: "The resourceId and the resourceUri must name the same resource.",
 		}}}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/mail"
 	"net/url"
 	"regexp"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
+
+	"stoa/shared/account"
 )
 
 // Finding is one thing that is wrong or missing on a page.
@@ -302,20 +303,18 @@ func repeated(list []any) bool {
 	return false
 }
 
-var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
 // formats say what is wrong with a text of a known form.
 var formats = map[string]func(string) string{
 	"url":       func(s string) string { return checkURL(s, false) },
 	"url-https": func(s string) string { return checkURL(s, true) },
 	"guid": func(s string) string {
-		if !guid.MatchString(s) {
+		if account.GUID(s) == "" {
 			return "The value must be a GUID."
 		}
 		return ""
 	},
 	"email": func(s string) string {
-		if a, err := mail.ParseAddress(s); err != nil || a.Address != s {
+		if !account.IsMail(s) {
 			return "The value must be an e-mail address."
 		}
 		return ""

@@ -4,13 +4,13 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"net/mail"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
+	"stoa/shared/account"
 	"stoa/shared/offer"
 )
 
@@ -134,18 +134,16 @@ func (f *setting) wrong(value string) string {
 	return ""
 }
 
-var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
 // formats say what is wrong with a text of a known form.
 var formats = map[string]func(string) string{
 	"guid": func(s string) string {
-		if !guid.MatchString(s) {
+		if account.GUID(s) == "" {
 			return "is not a GUID" // LED-26, TDR-15
 		}
 		return ""
 	},
 	"email": func(s string) string {
-		if a, err := mail.ParseAddress(s); err != nil || a.Address != s {
+		if !account.IsMail(s) {
 			return "is not an e-mail address"
 		}
 		return ""

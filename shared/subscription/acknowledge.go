@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"stoa/shared/account"
 	"stoa/shared/fault"
 )
 
 // OperationOf reads one operation of a subscription, whatever its action and status (FUL-66). NotFound.
 func (s *Service) OperationOf(ctx context.Context, sub *Subscription, id string) (Operation, error) {
 	sent := id
-	if id = guid(sent); id == "" {
+	if id = account.GUID(sent); id == "" {
 		return Operation{}, unknownOperation(sub.ID, sent)
 	}
 	o, err := s.deps.Store.Operation(ctx, sub.ID, id)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"stoa/shared/account"
 	"stoa/shared/fault"
 	"stoa/shared/message"
 	"stoa/shared/offer"
@@ -220,7 +221,7 @@ func spread(id string, over time.Duration) time.Duration {
 func (l *Deliveries) Redeliver(ctx context.Context, publisherID, operationID string) (DeliveryAttempt, error) {
 	unknown := fault.New(fault.NotFound, "NotFound", "operationId",
 		"There is no operation with this id whose webhook was called in the last %d days.", logTime/(24*time.Hour))
-	id := guid(operationID)
+	id := account.GUID(operationID)
 	if id == "" {
 		return DeliveryAttempt{}, unknown
 	}

@@ -65,7 +65,7 @@ func (s *Service) Purchase(ctx context.Context, in Order) (Subscription, error) 
 	if err != nil {
 		return Subscription{}, err
 	}
-	id := NewID(in.PublisherID, s.deps.Now(), guid(s.deps.NewID()))
+	id := NewID(in.PublisherID, s.deps.Now(), account.GUID(s.deps.NewID()))
 	if key != "" {
 		stands, err := s.deps.Store.ClaimOrder(ctx, key, id)
 		if err != nil {
@@ -118,7 +118,7 @@ func (in *Order) check() error {
 	if in.csp() && in.Beneficiary == nil {
 		f.Add(CodeRequired, "beneficiary", "A reseller names the customer.")
 	}
-	if in.Beneficiary != nil && guid(in.Beneficiary.TenantID) == "" {
+	if in.Beneficiary != nil && account.GUID(in.Beneficiary.TenantID) == "" {
 		f.Add(CodeInvalid, "beneficiary.tenantId", "The tenant must be a GUID, found %q.", clip(in.Beneficiary.TenantID))
 	}
 	return f.Err(fault.Invalid, CodeBadRequest, "The purchase is not possible as it stands.")

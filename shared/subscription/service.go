@@ -120,7 +120,7 @@ func clip(value string) string {
 
 // unknownSubscription refuses an id as it was sent (FUL-6).
 func unknownSubscription(id string) *fault.Error {
-	if guid(id) == "" {
+	if account.GUID(id) == "" {
 		return fault.New(fault.NotFound, CodeNotFound, "subscriptionId", "There is no such subscription: expected a GUID, found %q.", clip(id))
 	}
 	return fault.New(fault.NotFound, CodeNotFound, "subscriptionId", "There is no subscription %s.", id)
@@ -128,7 +128,7 @@ func unknownSubscription(id string) *fault.Error {
 
 // unknownOperation refuses an id as it was sent.
 func unknownOperation(subscriptionID, id string) *fault.Error {
-	if guid(id) == "" {
+	if account.GUID(id) == "" {
 		return fault.New(fault.NotFound, CodeNotFound, "operationId", "There is no such operation: expected a GUID, found %q.", clip(id))
 	}
 	return fault.New(fault.NotFound, CodeNotFound, "operationId", "The subscription %s has no operation %s.", subscriptionID, id)
@@ -139,24 +139,9 @@ func forbidden(format string, args ...any) *fault.Error {
 	return fault.New(fault.Forbidden, CodeForbidden, "", format, args...)
 }
 
-// guid is an id as it is stored, empty when it is none.
-func guid(id string) string {
-	id = strings.ToLower(id)
-	if len(id) != 36 {
-		return ""
-	}
-	for i, c := range []byte(id) {
-		hyphen := i == 8 || i == 13 || i == 18 || i == 23
-		if hyphen != (c == '-') || !hyphen && !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
-			return ""
-		}
-	}
-	return id
-}
-
 func (s *Service) read(ctx context.Context, id string) (Subscription, error) {
 	sent := id
-	if id = guid(sent); id == "" {
+	if id = account.GUID(sent); id == "" {
 		return Subscription{}, unknownSubscription(sent) // FUL-6: not even a GUID
 	}
 	sub, err := s.deps.Store.Subscription(ctx, id)
