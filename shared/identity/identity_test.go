@@ -23,6 +23,7 @@ import (
 	issuer "stoa/infra/local/identity"
 	"stoa/shared/fault"
 	"stoa/shared/identity"
+	"stoa/shared/web"
 )
 
 const (
@@ -390,19 +391,6 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestBearer(t *testing.T) {
-	t.Parallel()
-	for header, token := range map[string]string{
-		"Bearer abc": "abc", "bearer abc": "abc", "BEARER abc": "abc", "bEaReR   abc": "abc", " Bearer abc ": "abc", // FUL-3
-		"": "", "Bearer": "", "Bearer ": "", "Basic abc": "", "abc": "", "Bearerabc": "", "Bearer a b": "",
-		"Bearer a, Bearer b": "", "Bearer\tabc": "", "Bearer a\nb": "",
-	} {
-		got, ok := identity.Bearer(header)
-		require.Equal(t, token != "", ok, "%q", header)
-		require.Equal(t, token, got, "%q", header)
-	}
-}
-
 func FuzzVerify(f *testing.F) {
 	a := &authority{clock: newClock()}
 	f.Add("Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.eyJ0aWQiOiJ4In0.AAAA")
@@ -416,7 +404,7 @@ func FuzzVerify(f *testing.F) {
 	})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, header string) {
-		token, ok := identity.Bearer(header)
+		token, ok := web.Bearer(header)
 		require.Equal(t, ok, token != "")
 		for _, bearer := range []string{token, header} {
 			who, err := v.Verify(t.Context(), bearer, wanted)

@@ -216,13 +216,3 @@ func plainAudience(a string) string {
 	}
 	return strings.TrimSuffix(a, "/")
 }
-
-// Bearer takes the token out of an Authorization header. The scheme is matched without case (FUL-3).
-func Bearer(header string) (token string, ok bool) {
-	scheme, token, found := strings.Cut(strings.TrimSpace(header), " ")
-	token = strings.TrimLeft(token, " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t,\r\n") {
-		return "", false
-	}
-	return token, true
-}

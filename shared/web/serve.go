@@ -87,7 +87,7 @@ func (rt *Router) run(w http.ResponseWriter, r *http.Request, s *state, route *r
 		}
 	}
 	if !route.access.open {
-		token, ok := bearer(r.Header.Get("Authorization"))
+		token, ok := Bearer(r.Header.Get("Authorization"))
 		if !ok {
 			return fault.New(fault.Unauthenticated, "InvalidToken", "authorization",
 				"send an access token in the header Authorization, as Bearer <token>")
@@ -104,11 +104,11 @@ func (rt *Router) run(w http.ResponseWriter, r *http.Request, s *state, route *r
 	return route.handler(w, r)
 }
 
-// bearer takes the token out of an Authorization header. The scheme is matched without case (FUL-3).
-func bearer(header string) (string, bool) {
-	scheme, token, _ := strings.Cut(strings.TrimSpace(header), " ")
+// Bearer takes the token out of an Authorization header. The scheme is matched without case (FUL-3).
+func Bearer(header string) (token string, ok bool) {
+	scheme, token, found := strings.Cut(strings.TrimSpace(header), " ")
 	token = strings.TrimLeft(token, " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t,") {
+	if !found || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t,\r\n") {
 		return "", false
 	}
 	return token, true

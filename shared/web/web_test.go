@@ -387,3 +387,16 @@ func TestETag(t *testing.T) {
 	r.Header.Set("If-Match", " "+w.Header().Get("ETag"))
 	require.Equal(t, `W/"datetime'2021'"`, web.IfMatch(r))
 }
+
+func TestBearer(t *testing.T) {
+	t.Parallel()
+	for header, token := range map[string]string{
+		"Bearer abc": "abc", "bearer abc": "abc", "BEARER abc": "abc", "bEaReR   abc": "abc", " Bearer abc ": "abc", // FUL-3
+		"": "", "Bearer": "", "Bearer ": "", "Basic abc": "", "abc": "", "Bearerabc": "", "Bearer a b": "",
+		"Bearer a, Bearer b": "", "Bearer\tabc": "", "Bearer a\nb": "",
+	} {
+		got, ok := web.Bearer(header)
+		require.Equal(t, token != "", ok, "%q", header)
+		require.Equal(t, token, got, "%q", header)
+	}
+}
