@@ -48,7 +48,7 @@ type DB struct {
 
 const (
 	maxUndelivered = 1024            // acts that may wait for their delivery; further ones wait to commit
-	commitTime     = 2 * time.Minute // bounds one transaction, retries included; well below orphanAge
+	commitTime     = 2 * time.Minute // bounds the wait for a transaction, and it with its retries; both below orphanAge
 	markerLife     = 20 * time.Second
 	markerTries    = 3
 	deliveryLinger = 20 * time.Millisecond // gathers the messages of acts that end about the same time
@@ -128,7 +128,9 @@ func (db *DB) commit(ctx context.Context, a act) ([]string, error) {
 	}
 	// The caller who hangs up now does not leave half an act.
 	ctx = context.WithoutCancel(ctx)
-	etags, err := db.groups.apply(at, a.ops)
+	begin, cancel := context.WithTimeout(ctx, commitTime)
+	defer cancel()
+	etags, err := db.groups.apply(begin, at, a.ops)
 	switch {
 	case err == nil:
 		db.deliver.add(delivery{act: a, marker: db.markers.journal.renew(ctx, markerData{at.table, at.partition}, marker)})

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"slices"
 	"sync"
 
+	"stoa/shared/fault"
 	"stoa/shared/store/table"
 )
 
@@ -19,6 +21,7 @@ type grouper struct {
 
 // joined is an act in line.
 type joined struct {
+	ctx  context.Context // ends when the act may not begin any more
 	ops  []table.Op
 	done chan applied
 }
@@ -30,9 +33,10 @@ type applied struct {
 
 func newGrouper(db *DB) *grouper { return &grouper{db: db, lines: map[place][]*joined{}} }
 
-// apply performs the operations of one partition, all or none, and returns their ETags.
-func (g *grouper) apply(at place, ops []table.Op) ([]string, error) {
-	j := &joined{ops: ops, done: make(chan applied, 1)}
+// apply performs the operations of one partition, all or none, and returns their ETags. An act whose context ends
+// while it waits has not happened; once begun it goes to its end, within commitTime.
+func (g *grouper) apply(ctx context.Context, at place, ops []table.Op) ([]string, error) {
+	j := &joined{ctx: ctx, ops: ops, done: make(chan applied, 1)}
 	g.mu.Lock()
 	line, busy := g.lines[at]
 	g.lines[at] = append(line, j)
@@ -47,6 +51,7 @@ func (g *grouper) apply(at place, ops []table.Op) ([]string, error) {
 func (g *grouper) work(at place) {
 	for {
 		g.mu.Lock()
+		g.lines[at] = waiting(g.lines[at])
 		n := together(g.lines[at])
 		if n == 0 {
 			delete(g.lines, at)
@@ -58,6 +63,17 @@ func (g *grouper) work(at place) {
 		g.mu.Unlock()
 		g.run(at, batch)
 	}
+}
+
+// waiting refuses the acts that have waited too long and returns the others.
+func waiting(line []*joined) []*joined {
+	return slices.DeleteFunc(line, func(j *joined) bool {
+		err := j.ctx.Err()
+		if err != nil {
+			j.done <- applied{err: fault.New(fault.Unavailable, "StorageBusy", "", "The store is busy. Try again.").Because(err)}
+		}
+		return err != nil
+	})
 }
 
 // together is how many acts from the head of the line go into one transaction: its operations are bounded in

@@ -14,7 +14,8 @@ import (
 // of the publisher in the order of time, so that who reads the list after the act finds it there. An act that did
 // not happen leaves a lapse all the same: readers look at the subscription itself.
 const (
-	lapseKept   = time.Hour        // older ones are removed when a new one is written
+	lapseKept   = time.Hour        // older ones are removed
+	forgetPages = 20               // of rows that are removed at once
 	lapseListed = 500              // more than that are not worth telling apart
 	lapseAct    = 10 * time.Minute // a lapse is at most that much older than its act
 )
@@ -41,21 +42,32 @@ func (s *Subscriptions) lapse(ctx context.Context, sub subscription.Subscription
 	return nil
 }
 
-// forgetLapses removes lapses that no reader asks for any more. What stays is removed the next time.
+// forgetLapses removes lapses that no reader asks for any more, for a publisher once in as long as they are kept,
+// so that an act seldom pays for it. What stays is removed the next time.
 func (s *Subscriptions) forgetLapses(ctx context.Context, publisherID string) {
-	old := table.Query{
-		Partition: lapsesOf(publisherID), Until: markerKey(s.db.deps.Now().Add(-lapseKept)), Limit: table.MaxOps,
+	now := s.db.deps.Now()
+	if last, ok := s.forgot.Get(publisherID); ok && now.Sub(last) < lapseKept {
+		return
 	}
-	page, err := s.db.Table(subscriptionsTable).Query(ctx, old)
-	if err == nil && len(page.Rows) > 0 {
+	s.forgot.Add(publisherID, now)
+	old := table.Query{
+		Partition: lapsesOf(publisherID), Until: markerKey(now.Add(-lapseKept)), Limit: table.MaxOps,
+	}
+	for range forgetPages {
+		page, err := s.db.Table(subscriptionsTable).Query(ctx, old)
 		gone := make([]position, len(page.Rows))
 		for i, row := range page.Rows {
 			gone[i] = position{subscriptionsTable, row.Partition, row.Key}
 		}
-		err = s.db.remove(ctx, gone)
-	}
-	if err != nil {
-		s.db.deps.Log.Warn("old lapses stay", "publisherId", publisherID, "error", err)
+		if err == nil {
+			err = s.db.remove(ctx, gone)
+		}
+		if err != nil {
+			s.db.deps.Log.Warn("old lapses stay", "publisherId", publisherID, "error", err)
+		}
+		if err != nil || page.Next == "" {
+			return
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -36,18 +37,28 @@ var markRow = table.Row{Partition: "mark|catchup", Key: "mark"}
 type Subscriptions struct {
 	db     *DB
 	claims *lru.Cache[string, subscription.TrialClaim] // those that stand, by partition
+	forgot *lru.Cache[string, time.Time]               // when old lapses were removed, by publisher
 }
 
-// A claim is some 300 bytes.
-const claimsRemembered = 10_000
+const (
+	claimsRemembered     = 10_000 // of some 300 bytes
+	publishersRemembered = 1000
+)
 
 // NewSubscriptions makes the repository.
 func NewSubscriptions(db *DB) *Subscriptions {
-	claims, err := lru.New[string, subscription.TrialClaim](claimsRemembered)
-	if err != nil {
-		panic(err) // of a size that is not positive
+	return &Subscriptions{
+		db: db, claims: remember[subscription.TrialClaim](claimsRemembered), forgot: remember[time.Time](publishersRemembered),
 	}
-	return &Subscriptions{db: db, claims: claims}
+}
+
+// remember makes a cache of the size, which is positive.
+func remember[V any](size int) *lru.Cache[string, V] {
+	cache, err := lru.New[string, V](size)
+	if err != nil {
+		panic(err)
+	}
+	return cache
 }
 
 func groupPartition(group string) string { return groupPrefix + table.Join(group) }

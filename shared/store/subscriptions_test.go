@@ -230,3 +230,40 @@ func TestTrialClaimsTokensAndMarks(t *testing.T) {
 		require.Equal(t, mark, got)
 	}
 }
+
+// A lapse is listed as long as a reader may ask for it, and then removed.
+func TestLapses(t *testing.T) {
+	t.Parallel()
+	ctx, now := t.Context(), time.Date(2019, 5, 31, 10, 0, 0, 0, time.UTC)
+	db, _ := storetest.NewTwin(func() time.Time { return now })
+	s := store.NewSubscriptions(db)
+	end := func() string {
+		sub := example(subscription.NewID("contoso", now, uuid.NewString()), now)
+		require.NoError(t, s.Create(ctx, sub))
+		sub, err := s.Subscription(ctx, sub.ID)
+		require.NoError(t, err)
+		sub.Status = subscription.Unsubscribed
+		require.NoError(t, s.Save(ctx, subscription.Change{Subscription: sub}))
+		return sub.ID
+	}
+	listed := func() int {
+		page, err := db.Table("subscriptions").Query(ctx, table.Query{Partition: "lapsed|contoso"})
+		require.NoError(t, err)
+		return len(page.Rows)
+	}
+	first := end()
+	lapsed, complete, err := s.Lapsed(ctx, "contoso", now)
+	require.NoError(t, err)
+	require.True(t, complete)
+	require.Equal(t, map[string]bool{first: true}, lapsed)
+	now = now.Add(time.Hour)
+	second := end()
+	require.Equal(t, 2, listed(), "an hour is not over")
+	lapsed, complete, err = s.Lapsed(ctx, "contoso", now.Add(-time.Minute))
+	require.NoError(t, err)
+	require.True(t, complete)
+	require.Equal(t, map[string]bool{second: true}, lapsed)
+	now = now.Add(time.Hour + time.Minute)
+	end()
+	require.Equal(t, 1, listed())
+}
