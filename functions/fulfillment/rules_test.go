@@ -276,3 +276,62 @@ func TestPlansOfTheCurrentProfile(t *testing.T) { // 6.7
 	require.Contains(t, body, `"meteredQuantityIncluded":[{"dimensionId":"email","units":120}]`)
 	require.Contains(t, body, `"minQuantity":0,"maxQuantity":0`)
 }
+
+func TestGetShowsTheWholeSubscription(t *testing.T) { // FUL-39
+	t.Parallel()
+	b := newBench(t, subscription.Guide)
+	sub := b.Active("silver", 20)
+	a := b.do(request{method: "GET", path: at(sub.ID)})
+	require.Equal(t, 200, a.status, a.body)
+	party := func(p subscription.Party) string {
+		return `{"emailId":"` + p.EmailID + `","objectId":"` + p.ObjectID + `","tenantId":"` + p.TenantID + `","pid":"` + p.PID + `","puid":"` + p.PID + `"}`
+	}
+	require.JSONEq(t, `{"id":"`+sub.ID+`","name":"Contoso Cloud Solution","publisherId":"contoso","offerId":"offer1","planId":"silver","quantity":"20",
+		"beneficiary":`+party(sub.Beneficiary)+`,"purchaser":`+party(sub.Purchaser)+`,"allowedCustomerOperations":["Read","Update","Delete"],
+		"sessionMode":"None","isFreeTrial":false,"isTest":false,"sandboxType":"None","saasSubscriptionStatus":"Subscribed",
+		"term":{"startDate":"2019-05-31","endDate":"2019-06-29","termUnit":"P1M"}}`, string(a.body))
+	require.Equal(t, 403, b.do(request{method: "GET", path: at(sub.ID), token: "other"}).status)
+	require.Equal(t, 404, b.do(request{method: "GET", path: at(uuid.NewString())}).status)
+}
+
+func TestEveryOperationCanBeRead(t *testing.T) { // FUL-66
+	t.Parallel()
+	b := newBench(t, subscription.Guide)
+	sub, other := b.Active("silver", 20), b.Active("silver", 20)
+	do := func(method, path, token, body string) {
+		t.Helper()
+		a := b.do(request{method: method, path: path, token: token, body: body})
+		require.Equal(t, 202, a.status, a.body)
+		b.Work()
+		b.Advance(11 * time.Second) // nobody acknowledges a change: done
+	}
+	do("PATCH", at(sub.ID), "", `{"planId":"gold"}`)
+	do("PATCH", at(sub.ID), "", `{"quantity":"5"}`)
+	b.AdvanceTo(time.Date(2019, 6, 30, 0, 0, 1, 0, time.UTC)) // renewed
+	do("POST", "/operator/v1/subscriptions/"+sub.ID+"/suspend", "operator", "")
+	do("POST", "/operator/v1/subscriptions/"+sub.ID+"/reinstate", "operator", "")
+	do("DELETE", at(sub.ID), "", "")
+	b.Advance(31 * 24 * time.Hour)
+	_, ops, _, err := b.Store.Scan(ctx, "", 1000)
+	require.NoError(t, err)
+	read := map[subscription.Action]bool{}
+	for _, o := range ops {
+		if o.SubscriptionID != sub.ID {
+			continue
+		}
+		a := b.do(request{method: "GET", path: at(sub.ID) + "/operations/" + o.ID})
+		require.Equal(t, 200, a.status, a.body)
+		var got struct {
+			ID, SubscriptionID, Status string
+			Action                     subscription.Action
+		}
+		require.NoError(t, json.Unmarshal([]byte(a.body), &got))
+		require.Equal(t, []string{o.ID, sub.ID, string(o.Status)}, []string{got.ID, got.SubscriptionID, got.Status})
+		read[got.Action] = true
+		require.Equal(t, 404, b.do(request{method: "GET", path: at(other.ID) + "/operations/" + o.ID}).status)
+	}
+	require.Equal(t, map[subscription.Action]bool{
+		subscription.ActionChangePlan: true, subscription.ActionChangeQuantity: true, subscription.ActionRenew: true,
+		subscription.ActionSuspend: true, subscription.ActionReinstate: true, subscription.ActionUnsubscribe: true,
+	}, read)
+}
