@@ -15,9 +15,10 @@ import (
 	"stoa/shared/subscription"
 )
 
-// The subscriptions of a publisher lie in one partition, in the order of their purchase, which is that of their
-// ids: a page of them is one query, and acts that come together go into the store together. A row for each
-// operation stands beside them. The ETag of a subscription's row guards it with its operations: every act replaces
+// A partition is named by the beginning of ids: those of a publisher that were bought within about a minute. So the
+// partitions of a publisher lie one after the other in the order of purchase, and a page of its subscriptions is one
+// query over a range of them; what was bought together can go into the store together. A row for each operation
+// stands beside the subscription's. The ETag of a subscription's row guards it with its operations: every act replaces
 // it. A list per tenant points at the subscriptions that a customer has a part in; a row there is written before the
 // subscription it names and may outlive a purchase that was never made, so readers look at the subscription itself.
 const (
@@ -61,10 +62,14 @@ func remember[V any](size int) *lru.Cache[string, V] {
 	return cache
 }
 
-func groupPartition(group string) string { return groupPrefix + table.Join(group) }
+// partitionDigits are those of an id that name its partition: the publisher's group and the time without what passes
+// in 65 seconds.
+const partitionDigits = 13
 
 // partitionOf is where a subscription and all that belongs to it lies.
-func partitionOf(id string) string { return groupPartition(subscription.Group(id)) }
+func partitionOf(id string) string {
+	return groupPrefix + table.Join(id[:min(partitionDigits, len(id))])
+}
 
 func subscriptionKey(id string) string { return subscriptionPrefix + table.Join(id) }
 
@@ -172,12 +177,15 @@ func (s *Subscriptions) Save(ctx context.Context, c subscription.Change) error {
 
 // OfPublisher lists a publisher's subscriptions by id, those behind after. Fewer than limit are the last.
 func (s *Subscriptions) OfPublisher(ctx context.Context, publisherID, after string, limit int) ([]subscription.Subscription, error) {
+	group := groupPrefix + subscription.GroupOf(publisherID)
 	q := table.Query{
-		Partition: groupPartition(subscription.GroupOf(publisherID)),
-		From:      subscriptionPrefix, Until: table.PrefixEnd(subscriptionPrefix), Limit: limit,
+		Partition: group, PartitionEnd: table.PrefixEnd(group),
+		From: subscriptionPrefix, Until: table.PrefixEnd(subscriptionPrefix), Limit: limit,
 	}
 	if after != "" {
-		q.From = subscriptionKey(after) + " " // the first key there can be behind it
+		// Ids and partitions have the same order, so all that comes behind is in this partition or a later one, and
+		// has a key behind this one.
+		q.Partition, q.From = partitionOf(after), subscriptionKey(after)+" "
 	}
 	var found []subscription.Subscription
 	for {
@@ -190,7 +198,7 @@ func (s *Subscriptions) OfPublisher(ctx context.Context, publisherID, after stri
 			if err := decode(row, &sub); err != nil {
 				return nil, err
 			}
-			if sub.PublisherID == publisherID { // another one may share the partition
+			if sub.PublisherID == publisherID { // another one may be in the group
 				found = append(found, sub)
 			}
 		}

@@ -16,7 +16,6 @@ import (
 
 	"stoa/infra/local/demo"
 	"stoa/infra/local/stack"
-	"stoa/shared/subscription"
 )
 
 const version = "?api-version=2018-08-31"
@@ -31,6 +30,7 @@ type subject struct {
 	now     func() time.Time // the moved clock
 
 	connection string       // of the storage
+	crowded    int          // copies of subscriptions made
 	bareRuns   atomic.Int64 // tells the rows of bare runs apart
 }
 
@@ -99,7 +99,7 @@ func (u *subject) reads(ctx context.Context, r *Report) error {
 	}
 	bare := func(ctx context.Context, i int) error {
 		id := ids[i%len(ids)]
-		_, err := table.GetEntity(ctx, "group|"+subscription.Group(id), "sub|"+id, nil)
+		_, err := table.GetEntity(ctx, partition(id), "sub|"+id, nil)
 		return err
 	}
 	const n = 3000

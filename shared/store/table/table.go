@@ -53,11 +53,12 @@ type Op struct {
 
 // Query asks for a range of rows in key order.
 type Query struct {
-	// Partition is the partition to read; with To-partition set, the first of a range of partitions.
+	// Partition is the partition to read; with PartitionEnd set, the first of a range of partitions.
 	Partition string
 	// PartitionEnd, when set, makes it a range of partitions: Partition <= p < PartitionEnd.
 	PartitionEnd string
-	// From and Until bound the row keys: From <= key < Until. Empty means open. Only with a single partition.
+	// From and Until bound the row keys: From <= key < Until. Empty means open. In a range of
+	// partitions they bound the keys of each.
 	From, Until string
 	// Limit is the most rows of a page, 1 to MaxPage; 0 means MaxPage.
 	Limit int
