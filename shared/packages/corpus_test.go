@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stoa/shared/packages"
+	"stoa/shared/packages/finding"
 )
 
 // scenario is a file of the corpus: a title, what is to be found, and the files of the package. The two root files
@@ -69,7 +69,7 @@ func corpus(t testing.TB) map[string]scenario {
 	return out
 }
 
-func described(r packages.Report) []string {
+func described(r *finding.Report) []string {
 	out := []string{}
 	for _, f := range r.Findings {
 		out = append(out, strings.TrimSpace(f.Code+" "+f.File+" "+f.Path))
@@ -107,30 +107,6 @@ func encrypted(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// TestInflatedLimits is AZA-103 and AZA-104 at their borders, with smaller limits: what counts is what inflates and
-// not what the directory says.
-func TestInflatedLimits(t *testing.T) {
-	t.Parallel()
-	require.EqualValues(t, 1<<30, packages.MaxEntry, "AZA-103")
-	require.EqualValues(t, 4<<30, packages.MaxInflated, "AZA-104")
-	content := zipOf(t, file{"a", strings.Repeat("a", 1000)}, file{"b", strings.Repeat("b", 1001)}, file{"c", strings.Repeat("c", 999)})
-	for _, row := range []struct {
-		name         string
-		entry, total int64
-		want         []string
-	}{
-		{"AZA-103 all fit", 1001, 3000, []string{}},
-		{"AZA-103 one byte too many", 1000, 3000, []string{"APP_ENTRY_TOO_LARGE b"}},
-		{"AZA-104 one byte too many in all", 1001, 2999, []string{"PKG_BOMB ."}},
-		{"AZA-104 nothing behind it is read", 1001, 1000, []string{"PKG_BOMB ."}},
-		{"AZA-103 every entry is told of", 998, 3000, []string{"APP_ENTRY_TOO_LARGE a", "APP_ENTRY_TOO_LARGE b", "APP_ENTRY_TOO_LARGE c"}},
-	} {
-		report, err := packages.ReadWithin(content, row.entry, row.total)
-		require.NoError(t, err)
-		require.Equal(t, row.want, described(report), row.name)
-	}
-}
-
 // nothing is a source of zeros.
 type nothing struct{}
 
@@ -159,34 +135,6 @@ func TestEntryInMemory(t *testing.T) {
 	}
 	require.Empty(t, validate(t, "app.zip", zipOf(t, padded(4<<20)...)).Findings)
 	require.Equal(t, []string{"APP_TEMPLATE_LIMIT mainTemplate.json"}, described(validate(t, "app.zip", zipOf(t, padded(4<<20+1)...))))
-}
-
-// Every code is found in something: in a file of the corpus, or in the bytes the tests beside it make.
-func TestEveryCodeHasACase(t *testing.T) {
-	t.Parallel()
-	covered := map[string]bool{
-		"PKG_EMPTY": true, "PKG_NOT_ZIP": true, "PKG_WRONG_EXTENSION": true, "PKG_UNSAFE_PATH": true, "PKG_DUPLICATE_ENTRY": true,
-		"PKG_CORRUPT_ENTRY": true, "PKG_BOMB": true, "APP_ENCODING": true, // TestFindings, TestEntries
-		"PKG_TOO_LARGE": true, "PKG_ENCRYPTED": true, "APP_ENTRY_TOO_LARGE": true, // here
-	}
-	for _, s := range corpus(t) {
-		for _, f := range s.findings {
-			code, _, _ := strings.Cut(f, " ")
-			covered[code] = true
-		}
-	}
-	raw, err := os.ReadFile("codes.json")
-	require.NoError(t, err)
-	var file struct{ Codes []struct{ Code string } }
-	require.NoError(t, json.Unmarshal(raw, &file))
-	known := map[string]bool{}
-	for _, c := range file.Codes {
-		known[c.Code] = true
-		require.True(t, covered[c.Code], "%s has no case", c.Code)
-	}
-	for code := range covered {
-		require.True(t, known[code], "%s is no code", code)
-	}
 }
 
 // FuzzTemplate changes the texts of the two root files: the checks of templates and UI definitions meet any JSON.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stoa/shared/fault"
+	"stoa/shared/packages/finding"
 )
 
 // Upload is an uploaded package, open for reading.
@@ -68,7 +69,7 @@ func (s *Service) Run(ctx context.Context, publisherID, offerID, name string) (R
 	version := sha256.Sum256([]byte(upload.ETag))
 	record := Record{
 		PublisherID: publisherID, OfferID: offerID, Name: name, ETag: upload.ETag, Blocking: report.Blocking, At: s.Now().UTC(),
-		Report: blob + "/" + hex.EncodeToString(version[:8]) + ".json", Errors: report.Count(Error), Warnings: report.Count(Warning),
+		Report: blob + "/" + hex.EncodeToString(version[:8]) + ".json", Errors: report.Count(finding.Error), Warnings: report.Count(finding.Warning),
 	}
 	if err := s.Reports.PutReport(ctx, record.Report, body.Bytes()); err != nil {
 		return Record{}, fmt.Errorf("report on %s: %w", blob, err)
@@ -77,18 +78,18 @@ func (s *Service) Run(ctx context.Context, publisherID, offerID, name string) (R
 }
 
 // Report reads the record and the report of a package. NotFound when it was not validated yet.
-func (s *Service) Report(ctx context.Context, publisherID, offerID, name string) (Record, Report, error) {
+func (s *Service) Report(ctx context.Context, publisherID, offerID, name string) (Record, finding.Report, error) {
 	record, err := s.Store.Package(ctx, publisherID, offerID, name)
 	if err != nil {
-		return record, Report{}, err
+		return record, finding.Report{}, err
 	}
 	raw, err := s.Reports.Report(ctx, record.Report)
 	if err != nil {
-		return record, Report{}, fmt.Errorf("report on package %s: %w", name, err)
+		return record, finding.Report{}, fmt.Errorf("report on package %s: %w", name, err)
 	}
-	var report Report
+	var report finding.Report
 	if err := json.Unmarshal(raw, &report); err != nil {
-		return record, Report{}, fmt.Errorf("report on package %s: %w", name, err)
+		return record, finding.Report{}, fmt.Errorf("report on package %s: %w", name, err)
 	}
 	return record, report, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stoa/shared/packages"
+	"stoa/shared/packages/finding"
 )
 
 const goodTemplate = `{
@@ -51,14 +52,14 @@ func zipOf(t testing.TB, files ...file) []byte {
 	return b.Bytes()
 }
 
-func validate(t testing.TB, name string, content []byte) packages.Report {
+func validate(t testing.TB, name string, content []byte) *finding.Report {
 	t.Helper()
 	report, err := packages.Validate(context.Background(), name, bytes.NewReader(content), int64(len(content)))
 	require.NoError(t, err)
 	return report
 }
 
-func codesOf(r packages.Report) []string {
+func codesOf(r *finding.Report) []string {
 	out := []string{}
 	for _, f := range r.Findings {
 		out = append(out, f.Code)
@@ -69,7 +70,7 @@ func codesOf(r packages.Report) []string {
 func TestGoodPackage(t *testing.T) {
 	t.Parallel()
 	report := validate(t, "app.ZIP", zipOf(t, good(file{"scripts/run.sh", "x"})...))
-	require.Equal(t, packages.Report{Findings: []packages.Finding{}}, report)
+	require.Equal(t, &finding.Report{Type: "AzureApplication", Files: 3, Findings: []finding.Finding{}}, report)
 }
 
 func TestFindings(t *testing.T) {

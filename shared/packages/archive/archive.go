@@ -1,4 +1,8 @@
-package packages
+// Package archive opens zip archives of strangers (rules AZA-101 to AZA-105, AZA-118).
+//
+// An archive is read through an io.ReaderAt, by ranges, with limits on entries, sizes and ratio that are counted while
+// inflating and never taken from a header. What is wrong with it is a finding; the error is that of the source.
+package archive
 
 import (
 	"archive/zip"
@@ -12,6 +16,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"stoa/shared/packages/content"
+	"stoa/shared/packages/finding"
 )
 
 // Limits of an archive (AZA-102 to AZA-104). Inflated bytes are counted while inflating.
@@ -23,8 +30,6 @@ const (
 	maxDirBytes = 8 << 20  // bytes of the directory that are read
 	maxRatio    = 200      // of an entry over ratioFrom
 	ratioFrom   = 10 << 20 // inflated bytes from which the ratio counts
-	maxInMemory = 8 << 20  // bytes of an entry that are held (AZA-100)
-	rootJSON    = 4 << 20  // bytes of a root template (AZA-122)
 )
 
 // errDirectory says that the archive's directory is larger than any honest one.
@@ -48,38 +53,84 @@ func (b *bounded) ReadAt(p []byte, at int64) (int, error) {
 	return b.r.ReadAt(p, at)
 }
 
+// Open reads the directory and inflates every entry once, so that sizes and checksums are known to be right. The tree
+// is nil when the archive cannot be used. The error is that of the source or of the context.
+func Open(ctx context.Context, r io.ReaderAt, size int64, report *finding.Report) (*content.Tree, error) {
+	return open(ctx, r, size, bounds{entry: maxEntry, total: maxInflated}, report)
+}
+
+func open(ctx context.Context, r io.ReaderAt, size int64, limit bounds, report *finding.Report) (*content.Tree, error) {
+	watch := &watched{r: r, size: size}
+	archive := openArchive(watch, size, report)
+	if archive == nil {
+		return nil, watch.err
+	}
+	before := report.Count(finding.Error)
+	files, err := readEntries(ctx, archive, limit, report)
+	switch {
+	case watch.err != nil:
+		return nil, watch.err // the store failed, the package is not to blame
+	case err != nil || report.Count(finding.Error) > before:
+		return nil, err
+	}
+	return content.NewTree(files), nil
+}
+
+// watched remembers a failure of the source, which the zip reader would report as a broken package.
+// A place outside the package, which a hostile directory may name, is the package's own fault.
+type watched struct {
+	r    io.ReaderAt
+	size int64
+	err  error
+}
+
+// errOutside says that the archive points outside itself.
+var errOutside = errors.New("the archive points outside itself")
+
+// ReadAt reads and remembers a failure other than the end.
+func (w *watched) ReadAt(p []byte, at int64) (int, error) {
+	if at < 0 || at > w.size {
+		return 0, errOutside
+	}
+	n, err := w.r.ReadAt(p, at)
+	if err != nil && err != io.EOF && w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
 // openArchive reads the directory; nil after a finding.
-func openArchive(r io.ReaderAt, size int64, report *Report) *zip.Reader {
+func openArchive(r io.ReaderAt, size int64, report *finding.Report) *zip.Reader {
 	switch {
 	case size == 0:
-		report.archive("PKG_EMPTY", "The package is empty.")
+		report.Add("PKG_EMPTY", finding.Place{}, "The package is empty.")
 		return nil
 	case size > maxArchive:
-		report.archive("PKG_TOO_LARGE", "The package has %d bytes; at most %d are allowed.", size, maxArchive)
+		report.Add("PKG_TOO_LARGE", finding.Place{}, "The package has %d bytes; at most %d are allowed.", size, maxArchive)
 		return nil
 	}
 	if n := declaredEntries(r, size); n > maxEntries {
-		report.archive("PKG_BOMB", "The package has %d entries; at most %d are allowed.", n, maxEntries)
+		report.Add("PKG_BOMB", finding.Place{}, "The package has %d entries; at most %d are allowed.", n, maxEntries)
 		return nil
 	}
 	limit := &bounded{r: r, left: maxDirBytes}
 	archive, err := zip.NewReader(limit, size)
 	switch {
 	case errors.Is(err, errDirectory):
-		report.archive("PKG_BOMB", "The directory of the package is larger than %d bytes.", maxDirBytes)
+		report.Add("PKG_BOMB", finding.Place{}, "The directory of the package is larger than %d bytes.", maxDirBytes)
 		return nil
 	case err != nil && !errors.Is(err, zip.ErrInsecurePath):
-		report.archive("PKG_NOT_ZIP", "The package is not a zip archive that can be read.")
+		report.Add("PKG_NOT_ZIP", finding.Place{}, "The package is not a zip archive that can be read.")
 		return nil
 	case len(archive.File) > maxEntries:
-		report.archive("PKG_BOMB", "The package has %d entries; at most %d are allowed.", len(archive.File), maxEntries)
+		report.Add("PKG_BOMB", finding.Place{}, "The package has %d entries; at most %d are allowed.", len(archive.File), maxEntries)
 		return nil
 	}
 	stored := uint64(0)
 	for _, f := range archive.File {
 		if stored += f.CompressedSize64; f.CompressedSize64 > uint64(size) || stored > uint64(size) {
 			// Entries that share their bytes inflate to any multiple of the package.
-			report.archive("PKG_BOMB", "The entries of the package overlap.")
+			report.Add("PKG_BOMB", finding.Place{}, "The entries of the package overlap.")
 			return nil
 		}
 	}
@@ -106,19 +157,12 @@ func declaredEntries(r io.ReaderAt, size int64) int {
 	return n
 }
 
-// entry is a file of the archive. Text is held of .json files up to the limit.
-type entry struct {
-	name string
-	text []byte
-	long bool // a .json file over the limit
-}
-
 // bounds are how much may be inflated.
 type bounds struct{ entry, total int64 }
 
-// readEntries checks every entry and reads all of them once, so that sizes and checksums are known to be right.
-func readEntries(ctx context.Context, archive *zip.Reader, limit bounds, report *Report) ([]entry, error) {
-	var out []entry
+// readEntries checks every entry and reads all of them once.
+func readEntries(ctx context.Context, archive *zip.Reader, limit bounds, report *finding.Report) ([]*content.File, error) {
+	var out []*content.File
 	seen := map[string]bool{}
 	buffer := make([]byte, 64<<10)
 	for _, f := range archive.File {
@@ -130,44 +174,43 @@ func readEntries(ctx context.Context, archive *zip.Reader, limit bounds, report 
 			continue
 		}
 		if junk(name) {
-			report.file("APP_JUNK_ENTRY", name, "The file is left over from packing and is dropped.")
+			report.Add("APP_JUNK_ENTRY", finding.Place{File: name}, "The file is left over from packing and is dropped.")
 			continue
 		}
-		e := entry{name: name}
-		n, err := e.read(f, buffer, limit)
+		n, err := inflate(f, buffer, limit)
 		limit.total -= n
 		switch {
 		case err == nil:
-			out = append(out, e)
+			out = append(out, &content.File{Name: name, Size: n, Open: f.Open})
 		case errors.Is(err, errTotal):
-			report.archive("PKG_BOMB", "The package inflates to more than %d bytes.", int64(maxInflated))
+			report.Add("PKG_BOMB", finding.Place{}, "The package inflates to more than %d bytes.", int64(maxInflated))
 			return out, nil
 		default:
-			e.blame(f, err, report)
+			blame(f, name, err, report)
 		}
 	}
 	return out, nil
 }
 
 // checkEntry looks at what the directory says of an entry (AZA-105).
-func checkEntry(f *zip.File, name string, seen map[string]bool, report *Report) bool {
+func checkEntry(f *zip.File, name string, seen map[string]bool, report *finding.Report) bool {
 	shown := printable(name)
 	if why := unsafeName(name, f.Mode()); why != "" {
-		report.file("PKG_UNSAFE_PATH", shown, "The name of the entry %s.", why)
+		report.Add("PKG_UNSAFE_PATH", finding.Place{File: shown}, "The name of the entry %s.", why)
 		return false
 	}
 	folded := strings.ToLower(strings.TrimSuffix(name, "/"))
 	if seen[folded] {
-		report.file("PKG_DUPLICATE_ENTRY", shown, "Another entry has this name, letter case aside.")
+		report.Add("PKG_DUPLICATE_ENTRY", finding.Place{File: shown}, "Another entry has this name, letter case aside.")
 		return false
 	}
 	seen[folded] = true
 	if f.Flags&0x1 != 0 {
-		report.file("PKG_ENCRYPTED", shown, "The entry is encrypted.")
+		report.Add("PKG_ENCRYPTED", finding.Place{File: shown}, "The entry is encrypted.")
 		return false
 	}
 	if f.Method != zip.Store && f.Method != zip.Deflate {
-		report.file("PKG_CORRUPT_ENTRY", shown, "The entry uses the compression method %d; store and deflate are allowed.", f.Method)
+		report.Add("PKG_CORRUPT_ENTRY", finding.Place{File: shown}, "The entry uses the compression method %d; store and deflate are allowed.", f.Method)
 		return false
 	}
 	return true
@@ -222,22 +265,17 @@ var (
 	errTotal = errors.New("the package is too large")
 )
 
-// read inflates the entry, keeping the text of a .json file, and returns the bytes counted.
-func (e *entry) read(f *zip.File, buffer []byte, limit bounds) (int64, error) {
+// inflate reads the whole entry and returns the bytes counted.
+func inflate(f *zip.File, buffer []byte, limit bounds) (int64, error) {
 	r, err := f.Open()
 	if err != nil {
 		return 0, err
 	}
 	defer r.Close()
-	var kept bytes.Buffer
-	keep := strings.EqualFold(path.Ext(e.name), ".json")
 	count := int64(0)
 	for {
 		n, err := r.Read(buffer)
 		count += int64(n)
-		if keep && kept.Len() <= maxInMemory {
-			kept.Write(buffer[:n])
-		}
 		switch {
 		case count > limit.entry:
 			return count, errEntry
@@ -246,7 +284,6 @@ func (e *entry) read(f *zip.File, buffer []byte, limit bounds) (int64, error) {
 		case count > ratioFrom && count/maxRatio > int64(f.CompressedSize64):
 			return count, errRatio
 		case errors.Is(err, io.EOF):
-			e.text, e.long = kept.Bytes(), kept.Len() > maxInMemory
 			return count, nil
 		case err != nil:
 			return count, err
@@ -255,14 +292,15 @@ func (e *entry) read(f *zip.File, buffer []byte, limit bounds) (int64, error) {
 }
 
 // blame turns a failure of reading into a finding.
-func (e *entry) blame(f *zip.File, err error, report *Report) {
+func blame(f *zip.File, name string, err error, report *finding.Report) {
+	at := finding.Place{File: name}
 	switch {
 	case errors.Is(err, errEntry):
-		report.file("APP_ENTRY_TOO_LARGE", e.name, "The entry inflates to more than %d bytes.", maxEntry)
+		report.Add("APP_ENTRY_TOO_LARGE", at, "The entry inflates to more than %d bytes.", maxEntry)
 	case errors.Is(err, errRatio):
-		report.file("PKG_BOMB", e.name, "The entry inflates to more than %d times its %d bytes.", maxRatio, f.CompressedSize64)
+		report.Add("PKG_BOMB", at, "The entry inflates to more than %d times its %d bytes.", maxRatio, f.CompressedSize64)
 	default:
-		report.file("PKG_CORRUPT_ENTRY", e.name, "The entry cannot be read: %s.", readable(err))
+		report.Add("PKG_CORRUPT_ENTRY", at, "The entry cannot be read: %s.", readable(err))
 	}
 }
 
