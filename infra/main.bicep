@@ -193,6 +193,8 @@ module functionApps 'modules/functionapp.bicep' = [
       disabledFunctions: filter(allFunctions, f => !contains(runs[i], f))
       insightsConnectionString: monitoring.outputs.connectionString
       settings: {
+        // A core for 2,048 MB. The processes of an instance see the machine's cores and would wake threads in vain.
+        GOMAXPROCS: string(max(1, app.instanceMemoryMB / 2048))
         STOA_TABLE_ENDPOINT: storage.outputs.tableEndpoint
         STOA_BLOB_ENDPOINT: storage.outputs.blobEndpoint
         STOA_BUS_NAMESPACE: bus.outputs.hostName

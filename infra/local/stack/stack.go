@@ -276,6 +276,7 @@ func (s *Stack) settings(o Options, hostPort int) (map[string]string, error) {
 		"STOA_SECRETS_KEY_ID":      "local-1",
 		"STOA_WEBHOOK_SIGNING_KEY": keys.SigningKey,
 		"STOA_OPERATORS":           operators,
+		"GOMAXPROCS":               "1", // as on an instance of 2,048 MB, which has one core
 	}
 	for name, value := range o.Settings {
 		settings[name] = value
