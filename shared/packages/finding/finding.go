@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 )
 
 // Severity says whether a finding blocks.
@@ -64,6 +65,7 @@ type Code struct {
 	Test     string   `json:"test"`
 	Severity Severity `json:"severity"`
 	Rule     string   `json:"rule"`
+	Message  string   `json:"message"` // where the contract has one text for the code
 	Fix      string   `json:"fix"`
 	Off      bool     `json:"off"` // the public toolkit switched the test off; it is never found
 }
@@ -126,6 +128,13 @@ func (r *Report) Full() bool { return len(r.Findings) >= MaxFindings }
 // that is switched off is not recorded.
 func (r *Report) Add(code string, at Place, format string, args ...any) {
 	r.Put(Finding{Code: code, File: at.File, Path: at.Path, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
+}
+
+// Say records a finding with the one text the contract has for its code; the details stand before the advice.
+func (r *Report) Say(code string, at Place, format string, args ...any) {
+	c := codes[code]
+	fix := strings.TrimSpace(fmt.Sprintf(format, args...) + " " + c.Fix)
+	r.Put(Finding{Code: code, File: at.File, Path: at.Path, Line: at.Line, Column: at.Column, Message: c.Message, Fix: fix})
 }
 
 // Put records a finding whose code, place and message are given; a severity that is given replaces the table's.
