@@ -76,7 +76,7 @@ func mount(c config, a adapters, log *slog.Logger) (*wiring, error) {
 	w := &wiring{
 		config: c, adapters: a, log: log, router: router, accounts: accounts, pages: web.Pages{Key: page[:]},
 		audiences: append([]string{marketplaceAudience}, c.audiences...), dead: a.db.DeadLetters(),
-		mux: &functionshost.Mux{HTTP: router, Log: log, Context: correlated},
+		mux: &functionshost.Mux{HTTP: router, Log: log, Context: caused},
 	}
 	w.portal = router.API(web.API{Prefix: "/portal/v1", Audiences: w.audiences})
 	w.storefront = router.API(web.API{Prefix: "/storefront/v1", Audiences: w.audiences})
@@ -115,7 +115,7 @@ func (w *wiring) mountSubscriptions() error {
 	w.subscriptions = store.NewSubscriptions(w.db)
 	subscriptions, err := subscription.New(subscription.Deps{
 		Store: w.subscriptions, Offers: w.offers, Publishers: w.accounts, Calls: outbound.NewReceivers(w.calls), Random: rand.Reader,
-		Now: w.now, NewID: uuid.NewString, Profile: profile,
+		Now: w.now, NewID: uuid.NewString, Profile: profile, PendingLife: w.pendingLife,
 		Sign: func(ctx context.Context, appID, tenantID string) (string, error) {
 			return w.signer.Sign(ctx, identity.WebhookClaims{Audience: appID, TenantID: tenantID})
 		},
@@ -137,7 +137,7 @@ func (w *wiring) mountSubscriptions() error {
 	if err != nil {
 		return err
 	}
-	told := &fulfillmentfn.Deliveries{Webhooks: deliveries, Pages: w.pages, Keys: w.signer.JWKS()}
+	told := &fulfillmentfn.Deliveries{Webhooks: deliveries, Pages: w.pages, Keys: w.signer.JWKS(), PublicURL: w.publicURL}
 	told.Portal(w.portal)
 	calls := &webhooksfn.Handler{Subscriptions: deliveries, Parked: w.dead}
 	w.mux.Mount("webhooks", calls.Run, queueLimit)

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type config struct {
 	audiences     []string            // STOA_AUDIENCES: accepted besides those of the public contracts
 	publicURL     string              // STOA_PUBLIC_URL: how callers reach us, without a closing slash; required
 	profile       string              // STOA_FULFILLMENT_PROFILE: guide (default) or current
+	pendingLife   time.Duration       // STOA_PENDING_DAYS: a purchase that is not activated ends then (30 by default), never: it waits
 	operators     []account.Principal // STOA_OPERATORS: tenant:application pairs of staff
 	sealKeys      map[string][]byte   // STOA_SECRETS_KEY: base64 of 32 bytes; required
 	sealKey       string              // STOA_SECRETS_KEY_ID: its name; required
@@ -57,7 +59,7 @@ func parse(environ []string) (config, error) {
 			c.audiences = append(c.audiences, audience)
 		}
 	}
-	return c, errors.Join(c.require(), c.parseKeys(env), c.parseOperators(env))
+	return c, errors.Join(c.require(), c.parsePending(env["STOA_PENDING_DAYS"]), c.parseKeys(env), c.parseOperators(env))
 }
 
 func (c *config) require() error {
@@ -75,6 +77,22 @@ func (c *config) require() error {
 	}
 	need(c.profile == "guide" || c.profile == "current", "STOA_FULFILLMENT_PROFILE must be guide or current")
 	return errors.Join(missing...)
+}
+
+// parsePending reads how long purchases wait for their activation (FUL-93).
+func (c *config) parsePending(text string) error {
+	const most = 3650
+	switch days, err := strconv.Atoi(text); {
+	case text == "":
+		c.pendingLife = 0 // the default of the contract
+	case strings.EqualFold(text, "never"):
+		c.pendingLife = -1
+	case err != nil || days < 1 || days > most:
+		return fmt.Errorf("setting STOA_PENDING_DAYS must be a whole number of days from 1 to %d, or never", most)
+	default:
+		c.pendingLife = time.Duration(days) * 24 * time.Hour
+	}
+	return nil
 }
 
 func (c *config) parseKeys(env map[string]string) error {

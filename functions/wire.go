@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/google/uuid"
 
+	fulfillmentfn "stoa/functions/fulfillment"
 	healthfn "stoa/functions/health"
 	operatorfn "stoa/functions/operator"
 	"stoa/shared/account"
@@ -22,6 +23,7 @@ import (
 	"stoa/shared/message"
 	"stoa/shared/outbound"
 	"stoa/shared/packages"
+	"stoa/shared/queue"
 	"stoa/shared/seal"
 	"stoa/shared/store"
 	"stoa/shared/store/table"
@@ -87,7 +89,7 @@ func openAdapters(c config, log *slog.Logger) (a adapters, err error) {
 	if a.verifier, err = identity.New(identity.Options{Authority: c.authority, Now: c.now, Log: log}); err != nil {
 		return a, err
 	}
-	if a.signer, err = identity.NewSigner(c.signingKey, "", c.publicURL, c.now); err != nil {
+	if a.signer, err = identity.NewSigner(c.signingKey, "", fulfillmentfn.WebhookIssuer(c.publicURL), c.now); err != nil {
 		return a, fmt.Errorf("setting STOA_WEBHOOK_SIGNING_KEY: %w", err)
 	}
 	if a.box, err = seal.New(c.sealKeys, c.sealKey); err != nil {
@@ -123,9 +125,9 @@ func newRouter(c config, a adapters, log *slog.Logger) (*web.Router, *account.Se
 	return router, accounts, err
 }
 
-// correlated gives an invocation the correlation id of what caused it, for logs and further messages.
-func correlated(ctx context.Context, in functionshost.Invocation) context.Context {
-	return message.WithCorrelation(ctx, in.CorrelationID())
+// caused gives an invocation the ids of the request that caused it, for logs and further messages (FUL-8).
+func caused(ctx context.Context, in functionshost.Invocation) context.Context {
+	return message.WithCause(ctx, queue.CauseOf(in))
 }
 
 // uploads opens packages in their container.

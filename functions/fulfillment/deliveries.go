@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"stoa/shared/account"
 	"stoa/shared/fault"
 	"stoa/shared/subscription"
 	"stoa/shared/web"
@@ -23,6 +23,8 @@ type Deliveries struct {
 	Webhooks *subscription.Deliveries
 	Pages    web.Pages
 	Keys     []byte // the JWKS document that the tokens of webhook calls are verified with (FUL-81)
+	// PublicURL is how receivers reach us, without a closing slash. The issuer of the tokens is its WebhookIssuer.
+	PublicURL string
 }
 
 // Portal mounts the log of webhook calls, calls by hand, and the keys of their tokens.
@@ -31,7 +33,8 @@ func (h *Deliveries) Portal(g *web.Group) {
 	g.Handle(http.MethodGet, publisher+"/webhook-deliveries", web.Publisher(mayReadOffers), h.list)
 	g.Handle(http.MethodPost, publisher+"/webhook-deliveries/{operationId}/redeliver", web.Publisher(mayEditOffers), h.redeliver)
 	g.Handle(http.MethodPost, publisher+"/webhook-tests", web.Publisher(mayEditOffers), h.test)
-	g.Handle(http.MethodGet, "/portal/v1/reference/webhook-keys", web.Open(), h.keys)
+	g.Handle(http.MethodGet, keysPath, web.Open(), h.keys)
+	g.Handle(http.MethodGet, issuerPath+"/.well-known/openid-configuration", web.Open(), h.discovery)
 }
 
 // delivery is a webhook call as its publisher sees it.
@@ -43,6 +46,8 @@ type delivery struct {
 	OfferID        string                     `json:"offerId"`
 	PlanID         string                     `json:"planId"`
 	Action         subscription.Action        `json:"action"`
+	RequestID      string                     `json:"requestId,omitempty"`
+	CorrelationID  string                     `json:"correlationId,omitempty"`
 	Attempt        int                        `json:"attempt,omitempty"`
 	Status         int                        `json:"status,omitempty"`
 	Error          *deliveryError             `json:"error,omitempty"`
@@ -61,7 +66,7 @@ type deliveryError struct {
 func deliveryOf(a *subscription.DeliveryAttempt) delivery {
 	d := delivery{
 		Time: a.At, Kind: a.Kind, OperationID: a.OperationID, SubscriptionID: a.SubscriptionID, OfferID: a.OfferID, PlanID: a.PlanID,
-		Action: a.Action, Attempt: a.Attempt, Status: a.Status, LatencyMs: a.Latency.Milliseconds(), Answer: a.Answer,
+		Action: a.Action, RequestID: a.RequestID, CorrelationID: a.CorrelationID, Attempt: a.Attempt, Status: a.Status, LatencyMs: a.Latency.Milliseconds(), Answer: a.Answer,
 		NextAttemptAt: a.NextAt, Outcome: a.Outcome,
 	}
 	if a.ErrorCode != "" {
@@ -75,8 +80,9 @@ type deliveryPage struct {
 	Continuation string     `json:"continuation,omitempty"`
 }
 
-// list answers a page of the publisher's webhook calls, the newest first. A page that is filtered may have fewer
-// than were asked for, and still be continued.
+// list answers a page of the publisher's webhook calls, the newest first. A filter of a subscription or an operation
+// is looked for in a stretch of some thousand calls at a time, so a page may have fewer than were asked for, also none,
+// and still be continued: a list is at its end when it has no continuation, not before.
 func (h *Deliveries) list(w http.ResponseWriter, r *http.Request) error {
 	f, err := deliveryFilter(r)
 	if err != nil {
@@ -109,8 +115,8 @@ func deliveryFilter(r *http.Request) (subscription.DeliveryFilter, error) {
 	var found fault.Findings
 	id := func(name string) string {
 		text := strings.ToLower(query.Get(name))
-		if text != "" && !isGUID(text) {
-			found.Add(subscription.CodeInvalid, name, "must be a GUID, such as 37f9dea2-4345-438f-b0bd-03d40d28c7e0")
+		if text != "" && account.GUID(text) == "" {
+			found.Add(subscription.CodeInvalid, name, "must be a GUID, such as 37f9dea2-4345-438f-b0bd-03d40d28c7e0, found %s", shown(text))
 		}
 		return text
 	}
@@ -118,32 +124,18 @@ func deliveryFilter(r *http.Request) (subscription.DeliveryFilter, error) {
 	if text := query.Get("from"); text != "" {
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil || at.Year() < 1970 || at.Year() > 2200 {
-			found.Add(subscription.CodeInvalid, "from", "must be a time like 2026-01-31T10:00:00Z (RFC 3339), of the years 1970 to 2200")
+			found.Add(subscription.CodeInvalid, "from", "must be a time like 2026-01-31T10:00:00Z (RFC 3339), of the years 1970 to 2200, found %s", shown(text))
 		}
 		f.From = at.UTC()
 	}
 	if text := query.Get("top"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > deliveriesMost {
-			found.Add(subscription.CodeInvalid, "top", "must be a whole number from 1 to %d", deliveriesMost)
+			found.Add(subscription.CodeInvalid, "top", "must be a whole number from 1 to %d, found %s", deliveriesMost, shown(text))
 		}
 		f.Limit = n
 	}
 	return f, found.Err(fault.Invalid, subscription.CodeBadRequest, "the query has several errors")
-}
-
-// isGUID reports whether the text is a GUID in small letters.
-func isGUID(text string) bool {
-	if len(text) != 36 {
-		return false
-	}
-	for i, c := range []byte(text) {
-		hyphen := i == 8 || i == 13 || i == 18 || i == 23
-		if hyphen != (c == '-') || !hyphen && !strings.ContainsRune("0123456789abcdef", rune(c)) {
-			return false
-		}
-	}
-	return true
 }
 
 // redeliver calls the webhook of an operation once more and answers what came of it.
@@ -169,11 +161,9 @@ func (h *Deliveries) test(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Decode(r, &in); err != nil {
 		return err
 	}
-	var found fault.Findings
+	var found sizes
 	for _, id := range []struct{ name, value string }{{"offerId", in.OfferID}, {"planId", in.PlanID}} {
-		if utf8.RuneCountInString(id.value) > maxTestID {
-			found.Add(subscription.CodeInvalid, id.name, "may have %d characters at most", maxTestID)
-		}
+		found.text(id.name, id.value, maxTestID)
 	}
 	if err := found.Err(fault.Invalid, subscription.CodeBadRequest, "the body has several errors"); err != nil {
 		return err
@@ -185,12 +175,4 @@ func (h *Deliveries) test(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusOK, deliveryOf(&a))
-}
-
-// keys answers the key set that receivers verify the tokens of webhook calls with.
-func (h *Deliveries) keys(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "public, max-age=3600")
-	_, err := w.Write(h.Keys)
-	return err
 }

@@ -49,15 +49,19 @@ type portal struct {
 	calls  *subscription.Deliveries
 }
 
-const issuer = "https://stoa.example"
-
 func newPortal(t *testing.T) *portal {
+	t.Helper()
+	return newPortalAt(t, "https://stoa.example")
+}
+
+// newPortalAt is reached at the address.
+func newPortalAt(t *testing.T, publicURL string) *portal {
 	t.Helper()
 	w := subscriptiontest.New(t, subscription.Guide)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	block := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	signer, err := identity.NewSigner(block, "", issuer, w.Now)
+	signer, err := identity.NewSigner(block, "", fulfillment.WebhookIssuer(publicURL), w.Now)
 	require.NoError(t, err)
 	service, err := subscription.New(subscription.Deps{
 		Store: w.Store, Offers: w.Offers, Publishers: subscriptiontest.Publishers{}, Calls: w.Hook, Random: rand.Reader,
@@ -76,7 +80,7 @@ func newPortal(t *testing.T) *portal {
 	}
 	rt, err := web.New(web.Deps{Verifier: people, Accounts: desk{}, Now: w.Now, NewID: uuid.NewString})
 	require.NoError(t, err)
-	h := &fulfillment.Deliveries{Webhooks: calls, Pages: web.Pages{Key: []byte("0123456789abcdef")}, Keys: signer.JWKS()}
+	h := &fulfillment.Deliveries{Webhooks: calls, Pages: web.Pages{Key: []byte("0123456789abcdef")}, Keys: signer.JWKS(), PublicURL: publicURL}
 	h.Portal(rt.API(web.API{Prefix: "/portal/v1", Audiences: []string{"a"}}))
 	return &portal{w, t, rt, calls}
 }
@@ -97,6 +101,7 @@ const (
 	deliveriesPath = "/portal/v1/publishers/contoso/webhook-deliveries"
 	testsPath      = "/portal/v1/publishers/contoso/webhook-tests"
 	keysPath       = "/portal/v1/reference/webhook-keys"
+	discoveryPath  = "/portal/v1/reference/webhook-issuer/.well-known/openid-configuration"
 )
 
 // ask calls a route and reads its answer.
@@ -151,8 +156,10 @@ func TestTheLogOfWebhooks(t *testing.T) {
 	require.Empty(t, next)
 	require.Equal(t, [][3]string{{o2.ID, "automatic", "Accepted"}, {o.ID, "automatic", "Accepted"}, {o.ID, "automatic", "Waiting"}}, all)
 	_, got := p.ask("reader", "GET", deliveriesPath+"?operationId="+strings.ToUpper(o.ID), "")
+	ids := p.Hook.Calls()[0].Header
+	require.NotEmpty(t, ids["x-ms-requestid"])
 	require.Equal(t, map[string]any{
-		"time": "2019-05-31T10:00:00Z", "kind": "automatic", "operationId": o.ID, "subscriptionId": sub.ID, "offerId": "offer1", "planId": "silver",
+		"requestId": ids["x-ms-requestid"], "correlationId": ids["x-ms-correlationid"], "time": "2019-05-31T10:00:00Z", "kind": "automatic", "operationId": o.ID, "subscriptionId": sub.ID, "offerId": "offer1", "planId": "silver",
 		"action": "Suspend", "attempt": 1.0, "status": 500.0, "latencyMs": 41.0, "answer": "no database", "nextAttemptAt": "2019-05-31T10:00:57.6Z",
 		"outcome": "Waiting",
 	}, got["value"].([]any)[1])
@@ -247,7 +254,7 @@ func TestAReceiverVerifiesACallWithThePublishedKeys(t *testing.T) {
 		bearer, ok := strings.CutPrefix(c.Header["Authorization"], "Bearer ")
 		require.True(t, ok)
 		claims := jwt.MapClaims{}
-		_, err = jwt.NewParser(jwt.WithTimeFunc(p.Now), jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(issuer),
+		_, err = jwt.NewParser(jwt.WithTimeFunc(p.Now), jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(fulfillment.WebhookIssuer("https://stoa.example")),
 			jwt.WithAudience(subscriptiontest.App.AppID), jwt.WithExpirationRequired(), jwt.WithIssuedAt()).ParseWithClaims(bearer, claims, keyOf)
 		require.NoError(t, err)
 		const marketplace = "20e940b3-4c77-4b0b-9a53-9e16a1b010a7"
@@ -301,6 +308,8 @@ func TestBadInputOfTheWebhookLog(t *testing.T) {
 		"test, unknown slot":      {"editor", "POST", testsPath, `{"offerId":"offer1","action":"Renew","slot":"draft"}`, 400, "InvalidValue", "slot"},
 		"list, another method":    {"editor", "PUT", deliveriesPath, good, 405, "MethodNotAllowed", ""},
 		"keys, another method":    {"editor", "POST", keysPath, good, 405, "MethodNotAllowed", ""},
+		"issuer, another method":  {"editor", "POST", discoveryPath, good, 405, "MethodNotAllowed", ""},
+		"issuer, another path":    {"editor", "GET", discoveryPath + "2", "", 404, "NotFound", ""},
 	} {
 		status, got := p.ask(tc.who, tc.method, tc.path, tc.body)
 		require.Contains(t, got, "error", name)

@@ -12,9 +12,9 @@ import (
 // that say either.
 func (h *Handler) Operator(g *web.Group) {
 	const one = "/operator/v1/subscriptions/{id}"
-	g.Handle(http.MethodPost, one+"/suspend", web.Operator(), traced(h.payment(h.deps.Subscriptions.Suspend)))
-	g.Handle(http.MethodPost, one+"/reinstate", web.Operator(), traced(h.payment(h.deps.Subscriptions.Reinstate)))
-	g.Handle(http.MethodPost, "/operator/v1/billing/events", web.Operator(), traced(h.paymentEvent))
+	g.Handle(http.MethodPost, one+"/suspend", web.Operator(), h.payment(h.deps.Subscriptions.Suspend))
+	g.Handle(http.MethodPost, one+"/reinstate", web.Operator(), h.payment(h.deps.Subscriptions.Reinstate))
+	g.Handle(http.MethodPost, "/operator/v1/billing/events", web.Operator(), h.paymentEvent)
 }
 
 // payment performs an act of the payment system on the subscription of the request: 202 with its operation (FUL-84,

@@ -56,7 +56,7 @@ func TestIdsGoWithWhatARequestCauses(t *testing.T) { // FUL-8
 		}
 		require.Equal(t, 1, made, name)
 		for _, m := range b.Outbox.Take(message.Webhooks) {
-			require.Equal(t, "correlation "+name, m.CorrelationID)
+			require.Equal(t, message.Cause{RequestID: "request " + name, CorrelationID: "correlation " + name}, m.Cause())
 		}
 	}
 	b.logs.Reset()
@@ -334,4 +334,24 @@ func TestEveryOperationCanBeRead(t *testing.T) { // FUL-66
 		subscription.ActionChangePlan: true, subscription.ActionChangeQuantity: true, subscription.ActionRenew: true,
 		subscription.ActionSuspend: true, subscription.ActionReinstate: true, subscription.ActionUnsubscribe: true,
 	}, read)
+}
+
+// A publisher that acknowledges a Reinstate as it did in profile guide hears that nothing waits for it, and changes
+// nothing; those of the other actions that only notify are refused as such (FUL-70, FUL-71, 6.1).
+func TestAcknowledgementsOfWhatOnlyNotifies(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, subscription.Current)
+	id, op := b.in("Subscribed, Reinstate done")
+	b.Work()
+	require.Equal(t, []string{"Suspend", "Reinstate"}, b.Hook.Actions(t))
+	require.Equal(t, "Succeeded", b.Hook.Bodies(t)[1]["status"], "6.1")
+	for _, status := range []string{"Success", "Failure"} {
+		a := b.do(request{method: "PATCH", path: at(id) + "/operations/" + op, body: `{"status":"` + status + `"}`})
+		require.Equal(t, []any{409, "Conflict"}, []any{a.status, a.code(t)}, a.body)
+		require.Contains(t, a.body, "found Succeeded")
+	}
+	require.Equal(t, "Subscribed silver 20", b.stateOf(id))
+	require.Equal(t, `{"operations":[]}`, b.do(request{method: "GET", path: at(id) + "/operations"}).body, "FUL-65")
+	suspend := b.Hook.Bodies(t)[0]["id"].(string)
+	require.Equal(t, 400, b.do(request{method: "PATCH", path: at(id) + "/operations/" + suspend, body: `{"status":"Success"}`}).status)
 }

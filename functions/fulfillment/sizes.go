@@ -19,33 +19,43 @@ const (
 	maxTerms = 100 // accepted documents
 )
 
+// sizes collects what is too long.
+type sizes struct{ fault.Findings }
+
+func (s *sizes) text(target, value string, limit int) {
+	if n := utf8.RuneCountInString(value); n > limit {
+		s.Add(subscription.CodeInvalid, target, "The value may have %d characters at most, found %d.", limit, n)
+	}
+}
+
+// documents checks the ids of accepted documents.
+func (s *sizes) documents(ids []string) {
+	if len(ids) > maxTerms {
+		s.Add(subscription.CodeInvalid, "acceptedTerms", "At most %d terms can be accepted at once, found %d.", maxTerms, len(ids))
+		return
+	}
+	for i, id := range ids {
+		s.text(fmt.Sprintf("acceptedTerms[%d]", i), id, maxTerm)
+	}
+}
+
 // checkSizes collects what is too long in an order and its idempotency key.
 func (in *order) checkSizes(key string) error {
-	var found fault.Findings
-	check := func(target, value string, limit int) {
-		if utf8.RuneCountInString(value) > limit {
-			found.Add(subscription.CodeInvalid, target, "The value may have %d characters at most.", limit)
-		}
-	}
-	check("Idempotency-Key", key, maxKey)
-	check("publisherId", in.PublisherID, maxID)
-	check("offerId", in.OfferID, maxID)
-	check("planId", in.PlanID, maxID)
-	check("termUnit", in.TermUnit, maxWord)
-	check("market", in.Market, maxWord)
-	check("store", in.Store, maxWord)
-	check("payment.method", in.Payment.Method, maxWord)
+	var found sizes
+	found.text("Idempotency-Key", key, maxKey)
+	found.text("publisherId", in.PublisherID, maxID)
+	found.text("offerId", in.OfferID, maxID)
+	found.text("planId", in.PlanID, maxID)
+	found.text("termUnit", in.TermUnit, maxWord)
+	found.text("market", in.Market, maxWord)
+	found.text("store", in.Store, maxWord)
+	found.text("payment.method", in.Payment.Method, maxWord)
 	if b := in.Beneficiary; b != nil {
-		check("beneficiary.emailId", b.EmailID, maxEmail)
-		check("beneficiary.objectId", b.ObjectID, maxGUID)
-		check("beneficiary.tenantId", b.TenantID, maxGUID)
-		check("beneficiary.pid", b.PID, maxGUID)
+		found.text("beneficiary.emailId", b.EmailID, maxEmail)
+		found.text("beneficiary.objectId", b.ObjectID, maxGUID)
+		found.text("beneficiary.tenantId", b.TenantID, maxGUID)
+		found.text("beneficiary.pid", b.PID, maxGUID)
 	}
-	if len(in.AcceptedTerms) > maxTerms {
-		found.Add(subscription.CodeInvalid, "acceptedTerms", "At most %d terms can be accepted at once.", maxTerms)
-	}
-	for i, term := range in.AcceptedTerms {
-		check(fmt.Sprintf("acceptedTerms[%d]", i), term, maxTerm)
-	}
+	found.documents(in.AcceptedTerms)
 	return found.Err(fault.Invalid, subscription.CodeBadRequest, "The purchase is not possible as it stands.")
 }

@@ -9,18 +9,20 @@ import (
 	"stoa/shared/web"
 )
 
-// Storefront mounts what customers and resellers do: buy, look, configure, change, cancel (6.16).
+// Storefront mounts what customers and resellers do: accept terms, buy, look, configure, change, cancel (6.16).
 func (h *Handler) Storefront(g *web.Group) {
 	const all, one = "/storefront/v1/subscriptions", "/storefront/v1/subscriptions/{id}"
-	g.Handle(http.MethodPost, "/storefront/v1/purchases", web.Customer(), traced(h.purchase))
-	g.Handle(http.MethodGet, all, web.Customer(), traced(h.bought))
-	g.Handle(http.MethodGet, one, web.Customer(), traced(h.boughtOne))
-	g.Handle(http.MethodPost, one+"/configure", web.Customer(), traced(h.landing(subscription.ReasonConfigure)))
-	g.Handle(http.MethodPost, one+"/manage", web.Customer(), traced(h.landing(subscription.ReasonManage)))
-	g.Handle(http.MethodPost, one+"/changePlan", web.Customer(), traced(h.buyerChanges(false)))
-	g.Handle(http.MethodPost, one+"/changeQuantity", web.Customer(), traced(h.buyerChanges(true)))
-	g.Handle(http.MethodPost, one+"/cancel", web.Customer(), traced(h.buyerCancels))
-	g.Handle(http.MethodPut, one+"/autoRenew", web.Customer(), traced(h.autoRenew))
+	g.Handle(http.MethodGet, "/storefront/v1/terms", web.Customer(), h.terms)
+	g.Handle(http.MethodPut, "/storefront/v1/terms", web.Customer(), h.acceptTerms)
+	g.Handle(http.MethodPost, "/storefront/v1/purchases", web.Customer(), h.purchase)
+	g.Handle(http.MethodGet, all, web.Customer(), h.bought)
+	g.Handle(http.MethodGet, one, web.Customer(), h.boughtOne)
+	g.Handle(http.MethodPost, one+"/configure", web.Customer(), h.landing(subscription.ReasonConfigure))
+	g.Handle(http.MethodPost, one+"/manage", web.Customer(), h.landing(subscription.ReasonManage))
+	g.Handle(http.MethodPost, one+"/changePlan", web.Customer(), h.buyerChanges(false))
+	g.Handle(http.MethodPost, one+"/changeQuantity", web.Customer(), h.buyerChanges(true))
+	g.Handle(http.MethodPost, one+"/cancel", web.Customer(), h.buyerCancels)
+	g.Handle(http.MethodPut, one+"/autoRenew", web.Customer(), h.autoRenew)
 }
 
 type beneficiary struct {
@@ -148,7 +150,7 @@ func (h *Handler) buyerChanges(ofSeats bool) web.Handler {
 			return err
 		}
 		if strings.EqualFold(in.Surface, surfacePortal) {
-			return fault.New(fault.Invalid, subscription.CodeInvalid, "surface", "Plan and seats are changed in the Admin Center.")
+			return fault.New(fault.Invalid, subscription.CodeInvalid, "surface", "Plan and seats are changed in the Admin Center: expected another surface, found %s.", shown(in.Surface))
 		}
 		to := subscription.Target{PlanID: in.PlanID}
 		if ofSeats {
@@ -156,9 +158,9 @@ func (h *Handler) buyerChanges(ofSeats bool) web.Handler {
 		}
 		switch {
 		case ofSeats && !in.Quantity.Given:
-			return fault.New(fault.Invalid, subscription.CodeRequired, "quantity", "The quantity is required.")
+			return fault.New(fault.Invalid, subscription.CodeRequired, "quantity", "The quantity is required: expected a whole number, found none.")
 		case !ofSeats && in.PlanID == "":
-			return fault.New(fault.Invalid, subscription.CodeRequired, "planId", "The planId is required.")
+			return fault.New(fault.Invalid, subscription.CodeRequired, "planId", "The planId is required: expected one of the plans the subscription may have, found none.")
 		}
 		o, err := h.deps.Subscriptions.ChangeByBuyer(r.Context(), web.Caller(r.Context()), r.PathValue("id"), to)
 		if err != nil {
@@ -192,7 +194,7 @@ func (h *Handler) autoRenew(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if in.Enabled == nil {
-		return fault.New(fault.Invalid, subscription.CodeRequired, "enabled", "The member enabled is required.")
+		return fault.New(fault.Invalid, subscription.CodeRequired, "enabled", "The member enabled is required: expected true or false, found none.")
 	}
 	if err := h.deps.Subscriptions.SetAutoRenew(r.Context(), web.Caller(r.Context()), r.PathValue("id"), *in.Enabled); err != nil {
 		return err

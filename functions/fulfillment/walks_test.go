@@ -15,7 +15,7 @@ import (
 )
 
 const good = `{"publisherId":"contoso","offerId":"offer1","planId":"silver","termUnit":"P1M","quantity":20,"market":"US",` +
-	`"store":"AdminCenter","subscriptionName":"Contoso Cloud Solution","payment":{"method":"card"},"acceptedTerms":["standard"]}`
+	`"store":"AdminCenter","subscriptionName":"Contoso Cloud Solution","payment":{"method":"card"},"acceptedTerms":["standardContract"]}`
 
 func field(t *testing.T, body, name string) string {
 	t.Helper()

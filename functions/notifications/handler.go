@@ -19,6 +19,7 @@ import (
 	"stoa/shared/fault"
 	"stoa/shared/functionshost"
 	"stoa/shared/message"
+	"stoa/shared/queue"
 )
 
 // Post sends a notification. *mail.Post does.
@@ -71,13 +72,13 @@ func (h *Handler) Run(ctx context.Context, in functionshost.Invocation) error {
 		body, _ = json.Marshal(text) // a string always marshals
 	}
 	return h.Parked.Park(ctx, message.Notifications, message.Message{
-		ID: in.MessageID(), Queue: message.Notifications, Body: body, CorrelationID: in.CorrelationID(),
-	}, err)
+		ID: in.MessageID(), Queue: message.Notifications, Body: body,
+	}.Caused(queue.CauseOf(in)), err)
 }
 
 // again puts the notification off. When that fails as well, the queue gives it back at once.
 func (h *Handler) again(ctx context.Context, in functionshost.Invocation, id string, body json.RawMessage, why error) error {
-	m := message.Message{ID: id, Queue: message.Notifications, Body: body, CorrelationID: in.CorrelationID()}
+	m := message.Message{ID: id, Queue: message.Notifications, Body: body}.Caused(queue.CauseOf(in))
 	if err := h.Later.Send(ctx, m.At(h.Now().Add(wait))); err != nil {
 		return errors.Join(why, fmt.Errorf("put off notification %s: %w", id, err))
 	}

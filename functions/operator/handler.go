@@ -21,7 +21,8 @@ type DeadLetter struct {
 	ID            string    // of the dead letter, fit for a path
 	Queue         string    // where the message was to be processed
 	MessageID     string    // its id on the queue
-	CorrelationID string    // of the request that caused it
+	RequestID     string    // of the request that caused it
+	CorrelationID string    // of that request
 	Body          string    // as it was sent; mostly JSON
 	Reason        string    // why it could not be processed
 	Parked        time.Time // when it was put here
@@ -59,6 +60,7 @@ type wire struct {
 	ID            string          `json:"id"`
 	Queue         string          `json:"queue"`
 	MessageID     string          `json:"messageId"`
+	RequestID     string          `json:"requestId,omitempty"`
 	CorrelationID string          `json:"correlationId,omitempty"`
 	Reason        string          `json:"reason"`
 	Body          json.RawMessage `json:"body"`
@@ -73,7 +75,7 @@ func wireOf(d DeadLetter) wire {
 		body, _ = json.Marshal(d.Body) // a string always marshals
 	}
 	return wire{
-		ID: d.ID, Queue: d.Queue, MessageID: d.MessageID, CorrelationID: d.CorrelationID, Reason: d.Reason, Body: body,
+		ID: d.ID, Queue: d.Queue, MessageID: d.MessageID, RequestID: d.RequestID, CorrelationID: d.CorrelationID, Reason: d.Reason, Body: body,
 		ParkedAt: d.Parked, Replays: d.Replays, ReplayedAt: d.Replayed,
 	}
 }

@@ -15,13 +15,13 @@ import (
 )
 
 type worker struct {
-	got         []subscription.Work
-	correlation string
-	err         error
+	got   []subscription.Work
+	cause message.Cause
+	err   error
 }
 
 func (w *worker) Work(ctx context.Context, work subscription.Work) error {
-	w.got, w.correlation = append(w.got, work), message.Correlation(ctx)
+	w.got, w.cause = append(w.got, work), message.CauseOf(ctx)
 	return w.err
 }
 
@@ -62,7 +62,7 @@ func TestRun(t *testing.T) {
 			require.Equal(t, tc.back, err != nil)
 			if len(w.got) > 0 {
 				require.Equal(t, work, w.got[0])
-				require.Equal(t, "correlation-1", w.correlation)
+				require.Equal(t, message.Cause{RequestID: "request-1", CorrelationID: "correlation-1"}, w.cause, "FUL-8")
 			}
 			if tc.parked == "" {
 				require.Empty(t, p.letters)

@@ -125,6 +125,10 @@ func sendBatch(ctx context.Context, sender *azservicebus.Sender, msgs []message.
 	return n, sender.SendMessageBatch(ctx, batch, nil)
 }
 
+// RequestIDProperty is the application property that carries the id of the request a message was caused by (FUL-8).
+// The correlation id has a standard property of its own.
+const RequestIDProperty = "requestId"
+
 func outgoing(m message.Message) *azservicebus.Message {
 	id, contentType := m.ID, "application/json"
 	if len(id) > MaxID {
@@ -134,6 +138,9 @@ func outgoing(m message.Message) *azservicebus.Message {
 	out := &azservicebus.Message{MessageID: &id, ContentType: &contentType, Body: m.Body}
 	if m.CorrelationID != "" {
 		out.CorrelationID = &m.CorrelationID
+	}
+	if m.RequestID != "" { // the standard properties have no place for it
+		out.ApplicationProperties = map[string]any{RequestIDProperty: m.RequestID}
 	}
 	return out
 }

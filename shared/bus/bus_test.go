@@ -69,6 +69,7 @@ func (f far) Receive(t *testing.T, queue string, n int) []message.Message {
 			if m.CorrelationID != nil {
 				found.CorrelationID = *m.CorrelationID
 			}
+			found.RequestID, _ = m.ApplicationProperties[bus.RequestIDProperty].(string)
 			got = append(got, found)
 			require.NoError(t, r.CompleteMessage(ctx, m, nil))
 		}

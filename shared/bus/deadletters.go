@@ -78,6 +78,7 @@ func incoming(queue string, letter *azservicebus.ReceivedMessage) message.Messag
 	if letter.CorrelationID != nil {
 		m.CorrelationID = *letter.CorrelationID
 	}
+	m.RequestID, _ = letter.ApplicationProperties[RequestIDProperty].(string)
 	return m
 }
 

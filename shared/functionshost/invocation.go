@@ -95,6 +95,19 @@ func (in Invocation) MessageID() string { return in.meta("MessageId") }
 // CorrelationID is the correlation id of a queue message.
 func (in Invocation) CorrelationID() string { return in.meta("CorrelationId") }
 
+// RequestID is the id of the request that caused a queue message: its application property requestId.
+func (in Invocation) RequestID() string {
+	var properties map[string]json.RawMessage
+	if json.Unmarshal([]byte(in.meta("ApplicationProperties")), &properties) != nil {
+		return "" // no queue message, or one without
+	}
+	raw, ok := properties["requestId"]
+	if !ok {
+		return ""
+	}
+	return scalar(raw)
+}
+
 // DeliveryCount is how often a queue message has been delivered, this time included; 0 when the host does not
 // say.
 func (in Invocation) DeliveryCount() int {

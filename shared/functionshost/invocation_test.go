@@ -18,7 +18,7 @@ import (
 // queueEnvelope is what the host posts for a Service Bus message.
 const queueEnvelope = `{"Data":{"msg":"\"{\\\"leadId\\\":\\\"l1\\\",\\\"attempt\\\":2,\\\"MessageId\\\":\\\"forged\\\"}\""},` +
 	`"Metadata":{"MessageId":"\"m-1\"","messageid":"\"forged\"","DeliveryCount":"3","SequenceNumber":"7","CorrelationId":"\"c-1\"",` +
-	`"EnqueuedTimeUtc":"2021-10-31T09:00:00Z","ApplicationProperties":{"a":"b"},"leadId":"\"l1\"","attempt":"2",` +
+	`"EnqueuedTimeUtc":"2021-10-31T09:00:00Z","ApplicationProperties":{"a":"b","requestId":"r-1"},"leadId":"\"l1\"","attempt":"2",` +
 	`"sys":{"MethodName":"leads","UtcNow":"2021-10-31T09:00:01Z","RandGuid":"0b5ff7f5-6b5b-4b8e-9f3e-0d9a3a9f5c11"}}}`
 
 const timerEnvelope = `{"Data":{"timer":{"Schedule":{"AdjustForDST":true},"ScheduleStatus":{"Last":"0001-01-01T00:00:00",` +
@@ -47,6 +47,14 @@ func TestQueueMessage(t *testing.T) {
 	require.Equal(t, "m-1", in.MessageID(), "HST-22: not what a member of the text says")
 	require.Equal(t, 3, in.DeliveryCount())
 	require.Equal(t, "c-1", in.CorrelationID())
+	require.Equal(t, "r-1", in.RequestID())
+	for properties, want := range map[string]string{
+		`{"requestId":"\"r-2\""}`: "r-2", `"{\"requestId\":\"r-3\"}"`: "r-3", `{}`: "", `null`: "", `"x"`: "", `{"RequestId":"r"}`: "",
+	} {
+		in := decode(t, "leads", `{"Data":{},"Metadata":{"ApplicationProperties":`+properties+`}}`)
+		require.Equal(t, want, in.RequestID(), properties)
+	}
+	require.Empty(t, decode(t, "agenda", timerEnvelope).RequestID())
 	_, err := in.Text("message")
 	require.Equal(t, fault.Internal, fault.As(err).Kind)
 	require.Equal(t, fault.Internal, fault.As(in.Message("message", &m)).Kind)

@@ -134,7 +134,7 @@ func (m *Mux) log(ctx context.Context, in Invocation, took time.Duration, err er
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("function", in.Function), slog.String("invocationId", in.ID), slog.String("messageId", in.MessageID()),
-		slog.Int("deliveryCount", in.DeliveryCount()), slog.String("correlationId", in.CorrelationID()),
+		slog.Int("deliveryCount", in.DeliveryCount()), slog.String("requestId", in.RequestID()), slog.String("correlationId", in.CorrelationID()),
 		slog.Duration("duration", took),
 	}
 	if err != nil {

@@ -108,7 +108,7 @@ func TestReplies(t *testing.T) {
 			require.NoError(t, json.Unmarshal(logs.Bytes(), &line))
 			require.Equal(t, row.level, line["level"])
 			for name, want := range map[string]any{
-				"function": "leads", "invocationId": "i-1", "messageId": "m-1", "deliveryCount": 3.0, "correlationId": "c-1",
+				"function": "leads", "invocationId": "i-1", "messageId": "m-1", "deliveryCount": 3.0, "requestId": "r-1", "correlationId": "c-1",
 			} {
 				require.Equal(t, want, line[name], name)
 			}

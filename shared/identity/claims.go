@@ -1,8 +1,7 @@
 package identity
 
 import (
-	"errors"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -28,19 +27,19 @@ type claims struct {
 // application is named, and a person has an id (FUL-2).
 func (c *claims) consistent(issuers []string) error {
 	tenant := strings.ToLower(c.TenantID)
-	if tenant == "" || account.GUID(tenant) != tenant {
-		return fmt.Errorf("tid %q is no GUID", c.TenantID)
-	}
-	if !issued(c.Issuer, tenant, issuers) {
-		return fmt.Errorf("issuer %q does not speak for directory %s", c.Issuer, tenant)
-	}
 	switch {
+	case tenant == "":
+		return refused("tid: expected the GUID of a directory, found none")
+	case account.GUID(tenant) != tenant:
+		return refused("tid: expected the GUID of a directory, found %s", shown(c.TenantID))
+	case !slices.Contains(ofTenant(issuers, tenant), c.Issuer):
+		return refused("iss: expected one of %s, found %s", shownAll(ofTenant(issuers, tenant)), shown(c.Issuer))
 	case c.AppID == "" && c.AuthorizedParty == "":
-		return errors.New("neither appid nor azp")
+		return refused("appid: expected the id of an application there or in azp, found none")
 	case c.AppID != "" && c.AuthorizedParty != "" && !strings.EqualFold(c.AppID, c.AuthorizedParty):
-		return fmt.Errorf("appid %q and azp %q differ", c.AppID, c.AuthorizedParty)
+		return refused("azp: expected the same as appid, %s, found %s", shown(c.AppID), shown(c.AuthorizedParty))
 	case c.Scope != nil && c.ObjectID == "":
-		return errors.New("a person without oid")
+		return refused("oid: expected the id of a person in a token with scp, found none")
 	}
 	return nil
 }
@@ -66,12 +65,13 @@ func (c *claims) caller() account.Caller {
 	return who
 }
 
-// issued reports whether the issuer is one that is accepted for the directory.
-func issued(issuer, tenant string, templates []string) bool {
+// ofTenant are the issuers that are accepted for the directory.
+func ofTenant(templates []string, tenant string) []string {
+	var all []string
 	for _, t := range templates {
-		if issuer == strings.ReplaceAll(t, "{tid}", tenant) {
-			return true
+		if issuer := strings.ReplaceAll(t, "{tid}", tenant); !slices.Contains(all, issuer) {
+			all = append(all, issuer)
 		}
 	}
-	return false
+	return all
 }

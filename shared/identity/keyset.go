@@ -144,7 +144,7 @@ func (s *keySet) find(ctx context.Context, id string) (*key, error) {
 		defer s.mu.Unlock()
 		return nil, unreachable(s.problem)
 	}
-	return nil, fmt.Errorf("key %q is not published", id)
+	return nil, refused("kid: expected the id of a published key, found %s", shown(id))
 }
 
 func unreachable(cause error) error {

@@ -16,6 +16,9 @@ import (
 	"stoa/shared/fault"
 )
 
+// algorithm is the one that tokens are signed with.
+const algorithm = "RS256"
+
 // maxToken bounds a token before anything is parsed. Tokens of Entra ID stay below half of it.
 const maxToken = 16 << 10
 
@@ -90,7 +93,7 @@ func New(o Options) (*Verifier, error) {
 	return &Verifier{
 		issuers: o.Issuers, now: o.Now, skew: o.Skew, keys: keys, seen: newCache(o.CacheSize),
 		parser: jwt.NewParser(
-			jwt.WithValidMethods([]string{"RS256"}), jwt.WithStrictDecoding(), jwt.WithLeeway(o.Skew),
+			jwt.WithValidMethods([]string{algorithm}), jwt.WithStrictDecoding(), jwt.WithLeeway(o.Skew),
 			jwt.WithTimeFunc(o.Now), jwt.WithExpirationRequired(), jwt.WithNotBeforeRequired(),
 		),
 	}, nil
@@ -110,7 +113,7 @@ type verified struct {
 // of the authority have never been reachable.
 func (v *Verifier) Verify(ctx context.Context, bearer string, audiences []string) (account.Caller, error) {
 	if bearer == "" || len(bearer) > maxToken {
-		return account.Caller{}, refused(fmt.Errorf("%d bytes, want 1 to %d", len(bearer), maxToken))
+		return account.Caller{}, refused("expected 1 to %d bytes, found %d", maxToken, len(bearer))
 	}
 	hash := sha256.Sum256([]byte(bearer))
 	t, known := v.seen.get(hash)
@@ -124,13 +127,15 @@ func (v *Verifier) Verify(ctx context.Context, bearer string, audiences []string
 			return account.Caller{}, err
 		}
 	}
-	now := v.now()
-	if now.Before(t.notBefore) || !now.Before(t.expires) {
+	switch now := v.now(); {
+	case now.Before(t.notBefore):
 		v.seen.drop(hash)
-		return account.Caller{}, refused(fmt.Errorf("good from %s to %s", t.notBefore, t.expires))
-	}
-	if !meant(t.audiences, audiences) {
-		return account.Caller{}, refused(fmt.Errorf("audience %q, want one of %q", t.audiences, audiences))
+		return account.Caller{}, early(t.notBefore.Add(v.skew), now)
+	case !now.Before(t.expires):
+		v.seen.drop(hash)
+		return account.Caller{}, expired(t.expires.Add(-v.skew), now)
+	case !meant(t.audiences, audiences):
+		return account.Caller{}, refused("aud: expected one of %s, found %s", shownAll(audiences), shownAll(t.audiences))
 	}
 	if !known {
 		v.seen.put(hash, t)
@@ -145,7 +150,7 @@ func (v *Verifier) parse(ctx context.Context, bearer string) (verified, error) {
 		k       *key
 		outside error // why the key could not be asked for, which is not the token's fault
 	)
-	_, err := v.parser.ParseWithClaims(bearer, &c, func(t *jwt.Token) (any, error) {
+	token, err := v.parser.ParseWithClaims(bearer, &c, func(t *jwt.Token) (any, error) {
 		id, err := keyID(t)
 		if err != nil {
 			return nil, err
@@ -161,7 +166,7 @@ func (v *Verifier) parse(ctx context.Context, bearer string) (verified, error) {
 			return nil, err
 		}
 		if !k.serves(c.TenantID) {
-			return nil, fmt.Errorf("key %q belongs to another directory than %s", id, c.TenantID)
+			return nil, refused("kid: the key %s does not sign for the directory %s", shown(id), shown(c.TenantID))
 		}
 		return k.public, nil
 	})
@@ -169,7 +174,7 @@ func (v *Verifier) parse(ctx context.Context, bearer string) (verified, error) {
 		return verified{}, outside
 	}
 	if err != nil {
-		return verified{}, refused(err)
+		return verified{}, v.explain(token, &c, err)
 	}
 	return verified{
 		caller: c.caller(), audiences: c.Audience, key: k,
@@ -181,19 +186,13 @@ func (v *Verifier) parse(ctx context.Context, bearer string) (verified, error) {
 // refuses the token; one that brings its own key (jwk, jku, x5c, x5u) is not listened to.
 func keyID(t *jwt.Token) (string, error) {
 	if _, critical := t.Header["crit"]; critical {
-		return "", errors.New("critical header members are not supported")
+		return "", refused("crit: expected no critical header members")
 	}
 	id, _ := t.Header["kid"].(string)
 	if id == "" {
-		return "", errors.New("the header names no key")
+		return "", refused("kid: expected the id of a published key in the header, found none")
 	}
 	return id, nil
-}
-
-// refused is the one answer to every token that is not accepted; why stays in the log.
-func refused(cause error) error {
-	return fault.New(fault.Unauthenticated, "InvalidToken", "authorization",
-		"the access token is missing, malformed, expired or not meant for this API").Because(cause)
 }
 
 // meant reports whether an audience of the token is one of the wanted. A route that wants none accepts none.

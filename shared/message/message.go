@@ -1,7 +1,7 @@
 // Package message is the vocabulary of what leaves an act: messages for queues, at once or when they are due.
 //
-// A message carries ids, a kind and a correlation id, never a copy of the state: the consumer reads the state
-// and decides again. Delivery is at least once and unordered.
+// A message carries ids, a kind and the ids of the request that caused it, never a copy of the state: the consumer
+// reads the state and decides again. Delivery is at least once and unordered.
 package message
 
 import (
@@ -32,7 +32,8 @@ type Message struct {
 	Body json.RawMessage `json:"body"`
 	// Due is when the message may be sent. Zero means at once; later ones wait in the agenda.
 	Due time.Time `json:"due,omitzero"`
-	// CorrelationID ties the message to the request that caused it (FUL-8).
+	// RequestID and CorrelationID tie the message to the request that caused it (FUL-8).
+	RequestID     string `json:"requestId,omitempty"`
 	CorrelationID string `json:"correlationId,omitempty"`
 }
 
@@ -52,8 +53,11 @@ func (m Message) At(t time.Time) Message {
 	return m
 }
 
-// Caused returns the message with the correlation id of the request that causes it.
-func (m Message) Caused(correlationID string) Message {
-	m.CorrelationID = correlationID
+// Caused returns the message with the ids of the request that causes it.
+func (m Message) Caused(c Cause) Message {
+	m.RequestID, m.CorrelationID = c.RequestID, c.CorrelationID
 	return m
 }
+
+// Cause is the request that caused the message, for the context of what is done about it.
+func (m Message) Cause() Cause { return Cause{RequestID: m.RequestID, CorrelationID: m.CorrelationID} }

@@ -20,12 +20,12 @@ type Parker interface {
 }
 
 // Work decodes the message of an invocation and does what it asks for. Nil settles the message, an error brings
-// it back. The context carries the correlation id of what caused the message.
+// it back. The context carries the ids of the request that caused the message (FUL-8).
 func Work[T any](ctx context.Context, in functionshost.Invocation, name string, parked Parker, do func(context.Context, T) error) error {
 	var m T
 	err := in.Message("message", &m)
 	if err == nil {
-		err = do(message.WithCorrelation(ctx, in.CorrelationID()), m)
+		err = do(message.WithCause(ctx, CauseOf(in)), m)
 		if err == nil || fault.As(err).Kind.Transient() {
 			return err
 		}
@@ -43,5 +43,10 @@ func letter(in functionshost.Invocation, name string) message.Message {
 	if !json.Valid(body) {
 		body, _ = json.Marshal(text) // a string always marshals
 	}
-	return message.Message{ID: in.MessageID(), Queue: name, Body: body, CorrelationID: in.CorrelationID()}
+	return message.Message{ID: in.MessageID(), Queue: name, Body: body}.Caused(CauseOf(in))
+}
+
+// CauseOf is the request that caused the message of an invocation.
+func CauseOf(in functionshost.Invocation) message.Cause {
+	return message.Cause{RequestID: in.RequestID(), CorrelationID: in.CorrelationID()}
 }

@@ -166,9 +166,9 @@ func (db *DB) Send(ctx context.Context, msgs ...message.Message) error {
 	return nil
 }
 
-// complete checks messages and gives them the ids they lack.
+// complete checks messages and gives them the ids they lack, those of the request that causes them included.
 func (db *DB) complete(ctx context.Context, msgs []message.Message) ([]message.Message, error) {
-	done := make([]message.Message, len(msgs))
+	done, cause := make([]message.Message, len(msgs)), message.CauseOf(ctx)
 	for i, m := range msgs {
 		if m.Queue == "" {
 			return nil, fmt.Errorf("message %q has no queue", m.ID)
@@ -179,8 +179,8 @@ func (db *DB) complete(ctx context.Context, msgs []message.Message) ([]message.M
 		if m.ID == "" {
 			m.ID = db.deps.NewID()
 		}
-		if m.CorrelationID == "" {
-			m.CorrelationID = message.Correlation(ctx)
+		if m.Cause() == (message.Cause{}) {
+			m = m.Caused(cause) // FUL-8
 		}
 		done[i] = m
 	}

@@ -25,7 +25,8 @@ type DeadLetter struct {
 	ID            string    // of the dead letter, fit for a path
 	Queue         string    // where the message was to be processed
 	MessageID     string    // its id on the queue
-	CorrelationID string    // of the request that caused it
+	RequestID     string    // of the request that caused it
+	CorrelationID string    // of that request
 	Body          string    // as it was sent; mostly JSON
 	Reason        string    // why it could not be processed
 	Parked        time.Time // when it was put here
@@ -37,6 +38,7 @@ type DeadLetter struct {
 type deadRow struct {
 	Queue         string    `json:"queue"`
 	MessageID     string    `json:"messageId"`
+	RequestID     string    `json:"requestId,omitempty"`
 	CorrelationID string    `json:"correlationId,omitempty"`
 	Body          string    `json:"body"`
 	Reason        string    `json:"reason"`
@@ -48,7 +50,7 @@ type deadRow struct {
 func (r deadRow) letter(key string) DeadLetter {
 	return DeadLetter{
 		ID:    base64.RawURLEncoding.EncodeToString([]byte(strings.TrimPrefix(key, deadPrefix))),
-		Queue: r.Queue, MessageID: r.MessageID, CorrelationID: r.CorrelationID, Body: r.Body,
+		Queue: r.Queue, MessageID: r.MessageID, RequestID: r.RequestID, CorrelationID: r.CorrelationID, Body: r.Body,
 		Reason: r.Reason, Parked: r.Parked, Replays: r.Replays, Replayed: r.Replayed,
 	}
 }
@@ -72,7 +74,7 @@ func (d *DeadLetters) park(ctx context.Context, queue string, m message.Message,
 		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
 	}
 	row := table.Row{Partition: deadPartition, Key: deadPrefix + table.Join(queue, m.ID), Data: encode(deadRow{
-		Queue: queue, MessageID: m.ID, CorrelationID: m.CorrelationID, Body: string(m.Body),
+		Queue: queue, MessageID: m.ID, RequestID: m.RequestID, CorrelationID: m.CorrelationID, Body: string(m.Body),
 		Reason: reason, Parked: d.db.deps.Now().UTC(),
 	})}
 	_, err := d.db.Table(deadTable).Apply(ctx, table.Op{Action: table.Insert, Row: row})
@@ -143,7 +145,7 @@ func (d *DeadLetters) Replay(ctx context.Context, id string) (DeadLetter, error)
 	row.Data = encode(r)
 	m := message.Message{
 		ID: fmt.Sprintf("%s:replay-%d", r.MessageID, r.Replays), Queue: r.Queue,
-		Body: json.RawMessage(r.Body), CorrelationID: r.CorrelationID,
+		Body: json.RawMessage(r.Body), RequestID: r.RequestID, CorrelationID: r.CorrelationID,
 	}
 	if _, err := d.db.Commit(ctx, deadTable, []table.Op{{Action: table.Replace, Row: row}}, m); err != nil {
 		return DeadLetter{}, fmt.Errorf("replay dead letter %s: %w", id, err)

@@ -23,7 +23,7 @@ func TestParkListReplay(t *testing.T) {
 	dead := w.db.DeadLetters()
 	ctx := t.Context()
 	odd := message.Message{ID: "odd/#?'|ü", Queue: message.Leads, Body: []byte("no JSON")}
-	require.NoError(t, dead.Park(ctx, message.Webhooks, webhook("m1").Caused("corr-1"), errors.New("gone away")))
+	require.NoError(t, dead.Park(ctx, message.Webhooks, webhook("m1").Caused(message.Cause{RequestID: "req-1", CorrelationID: "corr-1"}), errors.New("gone away")))
 	require.NoError(t, dead.Park(ctx, message.Webhooks, webhook("m1"), errors.New("a second delivery")))
 	require.NoError(t, dead.Park(ctx, message.Leads, odd, errors.New(strings.Repeat("ü", 5000))))
 
@@ -31,7 +31,7 @@ func TestParkListReplay(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, letters, 1)
 	want := store.DeadLetter{
-		ID: letters[0].ID, Queue: message.Webhooks, MessageID: "m1", CorrelationID: "corr-1",
+		ID: letters[0].ID, Queue: message.Webhooks, MessageID: "m1", RequestID: "req-1", CorrelationID: "corr-1",
 		Body: `{"subscriptionId":"m1"}`, Reason: "gone away", Parked: start,
 	}
 	require.Equal(t, want, letters[0])
@@ -45,7 +45,7 @@ func TestParkListReplay(t *testing.T) {
 		sent := w.outbox.Messages(message.Webhooks)
 		require.Len(t, sent, n)
 		require.Equal(t, fmt.Sprint("m1:replay-", n), sent[n-1].ID)
-		require.Equal(t, "corr-1", sent[n-1].CorrelationID)
+		require.Equal(t, message.Cause{RequestID: "req-1", CorrelationID: "corr-1"}, sent[n-1].Cause(), "FUL-8")
 		require.JSONEq(t, want.Body, string(sent[n-1].Body))
 	}
 	page, next, err := dead.List(ctx, store.DeadLetterPage{Limit: 1})
@@ -106,7 +106,7 @@ func TestDrainGivesFurtherChances(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	const reason = "MaxDeliveryCountExceeded: Message could not be consumed after 10 delivery attempts."
-	letter := webhook("m1").Caused("c1")
+	letter := webhook("m1").Caused(message.Cause{RequestID: "r1", CorrelationID: "c1"})
 	for n, after := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour} {
 		for range 2 { // told twice, sent once
 			_, err := w.db.DeadLetters().Drain(t.Context(), letterbox{map[string][]message.Message{message.Webhooks: {letter}}, reason})
@@ -124,7 +124,7 @@ func TestDrainGivesFurtherChances(t *testing.T) {
 		require.Len(t, next, 1)
 		require.Equal(t, fmt.Sprintf("m1:again-%d", n+1), next[0].ID)
 		require.Equal(t, string(letter.Body), string(next[0].Body))
-		require.Equal(t, "c1", next[0].CorrelationID)
+		require.Equal(t, message.Cause{RequestID: "r1", CorrelationID: "c1"}, next[0].Cause(), "FUL-8 kept while it waits")
 		letter = next[0]
 	}
 	_, err := w.db.DeadLetters().Drain(t.Context(), letterbox{map[string][]message.Message{message.Webhooks: {letter}}, reason})

@@ -23,7 +23,7 @@ const (
 	calledPrefix   = "op|"
 	callDayPrefix  = "calls|"
 	callDay        = "20060102"
-	callFilterMost = 10     // pages looked through for one page of a filtered list
+	callFilterMost = 10     // pages looked through for one page of a filtered list: 5,000 calls
 	callPage       = 500    // rows of a page that is looked through
 	callDaysKnown  = 10_000 // remembered, so that the row of a day is written once
 )

@@ -36,20 +36,23 @@ var markRow = table.Row{Partition: "mark|catchup", Key: "mark"}
 // Subscriptions keeps subscriptions, their operations, landing tokens and trial claims: subscription.Store. Safe
 // for concurrent use.
 type Subscriptions struct {
-	db     *DB
-	claims *lru.Cache[string, subscription.TrialClaim] // those that stand, by partition
-	forgot *lru.Cache[string, time.Time]               // when old lapses were removed, by publisher
+	db       *DB
+	claims   *lru.Cache[string, subscription.TrialClaim] // those that stand, by partition
+	accepted *lru.Cache[string, subscription.Acceptance] // what tenants accepted, by row
+	forgot   *lru.Cache[string, time.Time]               // when old lapses were removed, by publisher
 }
 
 const (
 	claimsRemembered     = 10_000 // of some 300 bytes
+	acceptedRemembered   = 10_000 // same
 	publishersRemembered = 1000
 )
 
 // NewSubscriptions makes the repository.
 func NewSubscriptions(db *DB) *Subscriptions {
 	return &Subscriptions{
-		db: db, claims: remember[subscription.TrialClaim](claimsRemembered), forgot: remember[time.Time](publishersRemembered),
+		db: db, claims: remember[subscription.TrialClaim](claimsRemembered),
+		accepted: remember[subscription.Acceptance](acceptedRemembered), forgot: remember[time.Time](publishersRemembered),
 	}
 }
 

@@ -250,7 +250,7 @@ func (i usageIntent) messages() []message.Message {
 	msgs := make([]message.Message, len(order))
 	for n, resource := range order {
 		msgs[n] = message.New("usage:"+i.ID+":"+resource, message.LedgerEvents,
-			usageMessage{Kind: "usage", ResourceID: resource, Events: events[resource]}).Caused(i.Correlation)
+			usageMessage{Kind: "usage", ResourceID: resource, Events: events[resource]}).Caused(message.Cause{CorrelationID: i.Correlation})
 	}
 	return msgs
 }

@@ -125,7 +125,7 @@ func isParty(p Party, caller account.Caller) bool {
 // mayChange is nil for who may change and cancel: of a reseller's purchase the reseller only (FUL-42).
 func mayChange(sub *Subscription, caller account.Caller) error {
 	if sub.CSP && !isPurchaser(sub, caller) {
-		return forbidden("Only the reseller who bought the subscription changes it.")
+		return forbidden("Only the reseller who bought the subscription changes it: the claim tid of the token is not the reseller's, found %q.", clip(caller.TenantID))
 	}
 	return nil
 }

@@ -112,12 +112,12 @@ func (d *decision) checkPlan(id string, plans []offer.Plan, o *Operation) error 
 	case id == d.sub.PlanID:
 		return planFault("The subscription has the plan %s already.", id)
 	case i < 0:
-		return planFault("The plan must be one of listAvailablePlans, found %q.", clip(id))
+		return planFault("The plan must be one of listAvailablePlans: expected one of %s, found %q.", listed(namesOf(plans)), clip(id))
 	}
 	p := &plans[i]
 	t, sold := p.Term(d.sub.TermUnit)
 	if !sold {
-		return planFault("The plan %s is not sold for the term %s.", id, d.sub.TermUnit)
+		return planFault("The plan %s is not sold for the term of the subscription: expected one of %s, found %s.", id, listed(units(p)), d.sub.TermUnit)
 	}
 	if p.PricingModel == offer.PerUser {
 		if why := checkSeats(p, d.sub.Quantity); why != "" {

@@ -129,12 +129,12 @@ func (s *Service) graceEnd(_ context.Context, d *decision, _ Work) (time.Time, e
 	return time.Time{}, err
 }
 
-// pendingEnd ends a purchase that nobody activated in 30 days (FUL-93).
+// pendingEnd ends a purchase that nobody activated in time (FUL-93).
 func (s *Service) pendingEnd(_ context.Context, d *decision, _ Work) (time.Time, error) {
-	if d.sub.Status != PendingFulfillmentStart {
+	if d.sub.Status != PendingFulfillmentStart || d.sub.PendingUntil.IsZero() {
 		return time.Time{}, errNothing
 	}
-	if early, err := d.due(d.sub.CreatedAt.Add(pendingTime)); err != nil {
+	if early, err := d.due(d.sub.PendingUntil); err != nil {
 		return early, err
 	}
 	_, err := d.unsubscribe(PendingExpired, FromAzure, nil)
@@ -160,7 +160,7 @@ func (s *Service) ackDeadline(ctx context.Context, d *decision, w Work) (time.Ti
 func (s *Subscription) overdue(before time.Time) DeadlineKind {
 	past := func(at time.Time) bool { return at.Before(before) }
 	switch t, running := s.CurrentTerm(); {
-	case s.Status == PendingFulfillmentStart && past(s.CreatedAt.Add(pendingTime)):
+	case s.Status == PendingFulfillmentStart && !s.PendingUntil.IsZero() && past(s.PendingUntil):
 		return PendingEnd
 	case s.Status == Suspended && s.PendingOp == "" && past(s.SuspendedAt.Add(graceTime)):
 		return GraceEnd

@@ -38,6 +38,8 @@ type DeliveryAttempt struct {
 	SubscriptionID string        `json:"subscriptionId"`
 	OperationID    string        `json:"operationId"`
 	Action         Action        `json:"action"`
+	RequestID      string        `json:"requestId,omitempty"` // of the call, with the correlation id it had (FUL-8)
+	CorrelationID  string        `json:"correlationId,omitempty"`
 	Attempt        int           `json:"attempt,omitempty"` // of the delivery, from 1; 0 for manual and test calls
 	Status         int           `json:"status,omitempty"`  // HTTP status, 0 when no answer came
 	ErrorCode      string        `json:"errorCode,omitempty"`
@@ -147,7 +149,7 @@ func (l *Deliveries) record(ctx context.Context, sub Subscription, w Work, o *Op
 func entryOf(kind DeliveryKind, o *Operation, a attempted) DeliveryAttempt {
 	e := DeliveryAttempt{
 		At: a.begun, Kind: kind, PublisherID: o.PublisherID, OfferID: o.OfferID, PlanID: o.PlanID,
-		SubscriptionID: o.SubscriptionID, OperationID: o.ID, Action: o.Action,
+		SubscriptionID: o.SubscriptionID, OperationID: o.ID, Action: o.Action, RequestID: a.ids.RequestID, CorrelationID: a.ids.CorrelationID,
 		Status: a.status, Latency: a.latency, Answer: a.body, Outcome: DeliveryFailed,
 	}
 	if a.outcome == callAccepted {
@@ -220,7 +222,7 @@ func spread(id string, over time.Duration) time.Duration {
 // called for lately; Throttled when its receiver has as many calls as it may have.
 func (l *Deliveries) Redeliver(ctx context.Context, publisherID, operationID string) (DeliveryAttempt, error) {
 	unknown := fault.New(fault.NotFound, "NotFound", "operationId",
-		"There is no operation with this id whose webhook was called in the last %d days.", logTime/(24*time.Hour))
+		"There is no operation with this id whose webhook was called in the last %d days, found %q.", logTime/(24*time.Hour), clip(operationID))
 	id := account.GUID(operationID)
 	if id == "" {
 		return DeliveryAttempt{}, unknown

@@ -105,10 +105,10 @@ func (t *WebhookTest) check() error {
 	case t.Action == "":
 		found.Add(CodeRequired, "action", "The action is required: one of %s.", names)
 	case !slices.Contains(actions, t.Action):
-		found.Add(CodeInvalid, "action", "The action must be one of %s.", names)
+		found.Add(CodeInvalid, "action", "The action must be one of %s, found %q.", names, clip(string(t.Action)))
 	}
 	if t.Slot != "" && t.Slot != SlotLive && t.Slot != SlotPreview {
-		found.Add(CodeInvalid, "slot", "The slot must be %s or %s.", SlotLive, SlotPreview)
+		found.Add(CodeInvalid, "slot", "The slot must be %s or %s, found %q.", SlotLive, SlotPreview, clip(t.Slot))
 	}
 	return found.Err(fault.Invalid, CodeBadRequest, "The request has several errors.")
 }
@@ -153,11 +153,8 @@ func (t *WebhookTest) plan(v *offer.Version) (offer.Plan, error) {
 	}
 	i := slices.IndexFunc(fits, func(p offer.Plan) bool { return p.ID == t.PlanID })
 	if i < 0 {
-		ids := make([]string, len(fits))
-		for i, p := range fits {
-			ids[i] = p.ID
-		}
-		return offer.Plan{}, fault.New(fault.Invalid, CodeInvalid, "planId", "The planId must be one of the offer's plans that a %s can happen to: %s.", t.Action, listed(ids))
+		return offer.Plan{}, fault.New(fault.Invalid, CodeInvalid, "planId", "The planId must be one of the offer's plans that a %s can happen to: expected one of %s, found %q.",
+			t.Action, listed(namesOf(fits)), clip(t.PlanID))
 	}
 	return fits[i], nil
 }

@@ -10,5 +10,6 @@
 // on the offer that asks for a trial (5.5, SAS-55); paid terms before that are those of subscriptions that were
 // activated earlier. A change tells the ledger to look at the running term again: which plan, seats and price held
 // from when on stands in Plans (FUL-58). A refusal says what was expected and what was found; one for lack of rights
-// shows the caller's own claims only.
+// shows the caller's own claims only. The customer who accepts terms is the tenant that buys, be it a
+// reseller: it is the one whose token says so (SAS-19).
 package subscription

@@ -85,7 +85,7 @@ func TestPurchaseChecks(t *testing.T) {
 		}), "Invalid InvalidValue planId"},
 		{"FUL-15 CSP", ordered(reseller), "ok"},
 		{"FUL-15 terms not accepted", ordered(func(o *subscription.Order) { o.AcceptedTerms = nil }), "Invalid TermsNotAccepted acceptedTerms"},
-		{"SAS-19 blank terms accepted", ordered(func(o *subscription.Order) { o.AcceptedTerms = []string{" "} }), "Invalid TermsNotAccepted acceptedTerms"},
+		{"SAS-19 other terms accepted", ordered(func(o *subscription.Order) { o.AcceptedTerms = []string{"", " ", "StandardContract"} }), "Invalid TermsNotAccepted acceptedTerms"},
 		{"SAS-19 a trial without terms", ordered(func(o *subscription.Order) { o.PlanID, o.AcceptedTerms = "trial", nil }), "Invalid TermsNotAccepted acceptedTerms"},
 		{"SAS-51 AppSource, card", ordered(func(o *subscription.Order) { o.Store = subscription.StoreAppSource }), "ok"},
 		{"SAS-51 AppSource, invoice", ordered(func(o *subscription.Order) { o.Store, o.PaymentMethod = subscription.StoreAppSource, "invoice" }), "Invalid PaymentMethodNotSupported payment.method"},

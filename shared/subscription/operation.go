@@ -1,7 +1,6 @@
 package subscription
 
 import (
-	"context"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -106,19 +105,6 @@ type Operation struct {
 
 // Pending reports whether the operation still locks its subscription (FUL-54).
 func (o *Operation) Pending() bool { return o.Status == NotStarted || o.Status == InProgress }
-
-type requestKey struct{}
-
-// WithRequest returns a context that carries the id of the request being served, for the operations it makes
-// (FUL-8). The correlation id comes with package message.
-func WithRequest(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestKey{}, id)
-}
-
-func requestOf(ctx context.Context) string {
-	id, _ := ctx.Value(requestKey{}).(string)
-	return id
-}
 
 // end gives the operation its final status (FUL-67).
 func (o *Operation) end(status OperationStatus, now time.Time, code, why string) {

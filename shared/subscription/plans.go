@@ -29,6 +29,15 @@ func available(sub *Subscription, v *offer.Version) []offer.Plan {
 	return plans
 }
 
+// namesOf are the ids of plans.
+func namesOf(plans []offer.Plan) []string {
+	ids := make([]string, len(plans))
+	for i, p := range plans {
+		ids[i] = p.ID
+	}
+	return ids
+}
+
 // invited reports whether the tenant is in the private audience of the plan.
 func invited(p *offer.Plan, tenantID string) bool {
 	return slices.ContainsFunc(p.PrivateAudience, func(t string) bool { return strings.EqualFold(t, tenantID) })

@@ -16,7 +16,7 @@ type Change struct {
 	Messages     []message.Message
 }
 
-// Store keeps subscriptions, operations, landing tokens and trial claims.
+// Store keeps subscriptions, operations, landing tokens, trial claims and what tenants accepted.
 type Store interface {
 	// Create inserts a subscription and makes it findable for its publisher and customers. Its id is of NewID for
 	// its publisher. Conflict when the id is taken.
@@ -40,6 +40,9 @@ type Store interface {
 	// ClaimTrial notes that the subscription was activated on an offer with trials, and returns the claim that
 	// stands: that of the tenant's first one.
 	ClaimTrial(ctx context.Context, c TrialClaim) (TrialClaim, error)
+	// Accept notes that a tenant accepted a document, unless it did before. Acceptance reads it. NotFound.
+	Accept(ctx context.Context, a Acceptance) error
+	Acceptance(ctx context.Context, k AcceptanceKey) (Acceptance, error)
 	// AddToken and Token keep landing tokens by their hash. NotFound.
 	AddToken(ctx context.Context, t LandingToken) error
 	Token(ctx context.Context, hash string) (LandingToken, error)

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"stoa/shared/account"
 	"stoa/shared/fault"
@@ -40,7 +42,7 @@ type Order struct {
 	Name          string
 	Beneficiary   *Party // nil is the buyer
 	PaymentMethod string
-	AcceptedTerms []string
+	AcceptedTerms []string // ids of documents, as Terms lists them; what was accepted before need not be named
 	AutoRenew     bool
 }
 
@@ -61,7 +63,7 @@ func (s *Service) Purchase(ctx context.Context, in Order) (Subscription, error) 
 	if err != nil {
 		return Subscription{}, err
 	}
-	term, err := in.checkPlan(plan)
+	term, err := s.possible(ctx, &in, &v, &plan)
 	if err != nil {
 		return Subscription{}, err
 	}
@@ -80,7 +82,7 @@ func (s *Service) Purchase(ctx context.Context, in Order) (Subscription, error) 
 	}
 	d := s.decision(ctx, in.subscription(id, v, plan))
 	d.sub.UnitPrice, d.sub.Currency = price(term, in.Market)
-	d.purchased()
+	d.purchased(s.deps.PendingLife)
 	change := d.finish()
 	err = s.deps.Store.Create(ctx, change.Subscription, change.Messages...)
 	if fault.Is(err, fault.Conflict) && key != "" {
@@ -103,9 +105,6 @@ func (in *Order) check() error {
 			f.Add(CodeRequired, field.target, "The %s is required.", field.target)
 		}
 	}
-	if !slices.ContainsFunc(in.AcceptedTerms, func(t string) bool { return strings.TrimSpace(t) != "" }) { // SAS-19
-		f.Add(CodeTermsNotAccepted, "acceptedTerms", "The terms of the purchase must be accepted, found none.")
-	}
 	if len([]rune(in.Name)) > maxName {
 		f.Add(CodeInvalid, "subscriptionName", "The name may have %d characters at most, found %d.", maxName, len([]rune(in.Name)))
 	}
@@ -120,6 +119,9 @@ func (in *Order) check() error {
 	}
 	if in.Beneficiary != nil && account.GUID(in.Beneficiary.TenantID) == "" {
 		f.Add(CodeInvalid, "beneficiary.tenantId", "The tenant must be a GUID, found %q.", clip(in.Beneficiary.TenantID))
+	}
+	if in.Beneficiary != nil && in.Beneficiary.ObjectID != "" && account.GUID(in.Beneficiary.ObjectID) == "" {
+		f.Add(CodeInvalid, "beneficiary.objectId", "The person must be a GUID, found %q.", clip(in.Beneficiary.ObjectID))
 	}
 	return f.Err(fault.Invalid, CodeBadRequest, "The purchase is not possible as it stands.")
 }
@@ -142,14 +144,15 @@ func (in *Order) beneficiary() Party {
 	return p
 }
 
-func invisible(target string) error {
-	return fault.New(fault.NotFound, CodeNotFound, target, "There is nothing on sale by this name.")
+// invisible refuses what is not on sale, or not for this buyer, who is not told which.
+func invisible(target, value string) error {
+	return fault.New(fault.NotFound, CodeNotFound, target, "There is nothing on sale by this name, found %q.", clip(value))
 }
 
 // offered finds the plan in what is live, or else in the preview for its audience, who sees private plans as well
-// (FUL-15, SAS-28). What the buyer may not see is not there.
+// (FUL-15, SAS-28). What the buyer may not see is not there. Without a plan, any that the buyer sees will do.
 func (s *Service) offered(ctx context.Context, in *Order) (offer.Version, offer.Plan, error) {
-	unseen := "offerId"
+	unseen, value := "offerId", in.OfferID
 	for _, read := range []func(context.Context, string, string) (offer.Version, error){s.offers.Live, s.offers.InPreview} {
 		v, err := read(ctx, in.PublisherID, in.OfferID)
 		if fault.Is(err, fault.NotFound) {
@@ -165,20 +168,54 @@ func (s *Service) offered(ctx context.Context, in *Order) (offer.Version, offer.
 			continue
 		}
 		if v.OfferType != offer.TypeSaaS || v.ListingOption != offer.SellThroughMicrosoft {
-			return v, offer.Plan{}, fault.New(fault.Invalid, CodeInvalid, "offerId", "The offer is not sold here.")
+			return v, offer.Plan{}, fault.New(fault.Invalid, CodeInvalid, "offerId", "The offer is not sold here: expected the listing option %s of a %s offer, found %q of %q.",
+				offer.SellThroughMicrosoft, offer.TypeSaaS, v.ListingOption, v.OfferType)
 		}
-		p, ok := v.Plan(in.PlanID)
-		if ok && (preview || !p.Private || invited(&p, in.beneficiary().TenantID)) {
-			return v, p, nil
+		i := slices.IndexFunc(v.Plans, func(p offer.Plan) bool {
+			return (in.PlanID == "" || in.PlanID == p.ID) && (preview || !p.Private || invited(&p, in.beneficiary().TenantID))
+		})
+		if i >= 0 {
+			return v, v.Plans[i], nil
 		}
-		unseen = "planId"
+		if in.PlanID != "" {
+			unseen, value = "planId", in.PlanID
+		}
 	}
-	return offer.Version{}, offer.Plan{}, invisible(unseen)
+	return offer.Version{}, offer.Plan{}, invisible(unseen, value)
+}
+
+// possible finds what stands against a purchase, and remembers what the order accepts when nothing does (FUL-15,
+// SAS-19). It answers the term of the plan that is bought.
+func (s *Service) possible(ctx context.Context, in *Order, v *offer.Version, p *offer.Plan) (offer.PlanTerm, error) {
+	term, f := in.checkPlan(p)
+	missing, err := s.unaccepted(ctx, in, v)
+	if err != nil {
+		return term, err
+	}
+	if len(missing) > 0 {
+		f.Add(CodeTermsNotAccepted, "acceptedTerms", "The terms must be accepted before the purchase: expected %s, found %s.",
+			listed(missing), accepted(in.AcceptedTerms))
+	}
+	if err := f.Err(fault.Invalid, CodeBadRequest, "The purchase is not possible as it stands."); err != nil {
+		return term, err
+	}
+	return term, s.accept(ctx, in.Buyer, v, in.AcceptedTerms)
+}
+
+// accepted shows what an order says it accepts.
+func accepted(ids []string) string {
+	if len(ids) == 0 {
+		return "none"
+	}
+	shown := make([]string, len(ids))
+	for i, id := range ids {
+		shown[i] = strconv.Quote(clip(id))
+	}
+	return listed(shown)
 }
 
 // checkPlan finds what the plan does not allow (FUL-15).
-func (in *Order) checkPlan(p offer.Plan) (offer.PlanTerm, error) {
-	var f fault.Findings
+func (in *Order) checkPlan(p *offer.Plan) (term offer.PlanTerm, f fault.Findings) {
 	if p.Private && in.csp() {
 		f.Add(CodeInvalid, "planId", "A private plan is not sold through resellers.")
 	}
@@ -190,19 +227,19 @@ func (in *Order) checkPlan(p offer.Plan) (offer.PlanTerm, error) {
 	}
 	term, sold := p.Term(in.TermUnit)
 	if !sold {
-		f.Add(CodeInvalid, "termUnit", "The plan is not sold for this term: expected one of %s, found %q.", strings.Join(units(&p), ", "), clip(in.TermUnit))
+		f.Add(CodeInvalid, "termUnit", "The plan is not sold for this term: expected one of %s, found %q.", strings.Join(units(p), ", "), clip(in.TermUnit))
 	}
 	switch perUser := p.PricingModel == offer.PerUser; {
 	case perUser && !in.Seats.Given:
 		f.Add(CodeRequired, "quantity", "The quantity is required on a plan per user.")
 	case perUser:
-		if why := checkSeats(&p, in.Seats.Count); why != "" {
+		if why := checkSeats(p, in.Seats.Count); why != "" {
 			f.Add(CodeInvalid, "quantity", "%s", why)
 		}
 	case in.Seats.Given:
 		f.Add(CodeInvalid, "quantity", "The plan is not sold per seat: expected no quantity, found %d.", in.Seats.Count)
 	}
-	return term, f.Err(fault.Invalid, CodeBadRequest, "The purchase is not possible as it stands.")
+	return term, f
 }
 
 // units are the terms a plan is sold for.
@@ -262,10 +299,17 @@ func otherOrder() error {
 	return fault.New(fault.Conflict, CodeConflict, "Idempotency-Key", "The key was used for another purchase.")
 }
 
-func (d *decision) purchased() {
+// purchased begins the life of a subscription, which ends unless it is activated within the time; below zero is
+// without limit.
+func (d *decision) purchased(pendingLife time.Duration) {
 	d.sub.CreatedAt = d.now
 	d.sub.History = []StatusChange{{Status: PendingFulfillmentStart, At: d.now}}
-	d.deadline(PendingEnd, "", d.now.Add(pendingTime)) // FUL-93
+	lapse := ""
+	if pendingLife >= 0 { // FUL-93
+		d.sub.PendingUntil = d.now.Add(pendingLife)
+		d.deadline(PendingEnd, "", d.sub.PendingUntil)
+		lapse = fmt.Sprintf(" It ends on %s unless it is set up.", d.sub.PendingUntil.Format(dayLayout))
+	}
 	// FUL-16: the button of the mail is "Configure now".
-	d.mail("purchased", "Configure your subscription", "Thank you for your purchase of %s. Press Configure now to set it up.", d.sub.Name)
+	d.mail("purchased", "Configure your subscription", "Thank you for your purchase of %s. Press Configure now to set it up.%s", d.sub.Name, lapse)
 }

@@ -37,6 +37,9 @@ func TestPreviewPurchases(t *testing.T) {
 	require.True(t, sub.Preview, "SAS-57 a test offer is bought in its preview")
 	w.Activate(sub.ID)
 	require.Equal(t, []string{"term:s:1"}, terms(t, w), "SAS-60 a purchase from the preview is charged")
+	preview(w, "offer3", func(*offer.Content) {})
+	w.Activate(w.BuyOrder(order("silver", "offer3")).ID)
+	require.Equal(t, []string{"term:s:1", "term:s:1"}, terms(t, w), "SAS-60 that of an offer for production as well")
 	require.True(t, w.BuyOrder(order("platinum", "offer2")).Preview, "SAS-28 who sees the preview sees private plans")
 	tim := order("silver", "offer2")
 	tim.Buyer = subscriptiontest.Tim
@@ -87,6 +90,29 @@ func TestEditsOfALiveOfferAreInvisible(t *testing.T) { // SAS-65
 	plans, err := w.Service.AvailablePlans(ctx, subscriptiontest.App, w.Activate(sub.ID).ID)
 	require.NoError(t, err)
 	require.NotContains(t, ids(plans), "coming")
+}
+
+// A tenant that is no longer invited keeps what it has, and gets no more of it (SAS-46).
+func TestATenantThatLeavesTheAudience(t *testing.T) {
+	t.Parallel()
+	w := subscriptiontest.New(t, subscription.Guide)
+	o := order("platinum", "offer1")
+	o.Buyer = subscriptiontest.Tim
+	kept := w.Activate(w.BuyOrder(o).ID)
+	o.PlanID = "silver"
+	other := w.Activate(w.BuyOrder(o).ID)
+	c := subscriptiontest.Content()
+	c.Plans[2].PrivateAudience = []string{subscriptiontest.Ada.TenantID}
+	w.Offers.Put(versionOf(c))
+	w.SetClock(w.Now().Add(3 * time.Second))
+	require.Equal(t, subscription.Subscribed, w.Read(kept.ID).Status)
+	_, err := w.Service.Change(ctx, kept, subscription.Target{Seats: subscription.Seats{Given: true, Count: 7}})
+	require.NoError(t, err, "its seats are its own to change")
+	_, err = w.Service.Change(ctx, other, subscription.Target{PlanID: "platinum"})
+	require.Equal(t, "Invalid InvalidValue planId", kindOf(err))
+	o.PlanID = "platinum"
+	_, err = w.Service.Purchase(ctx, o)
+	require.Equal(t, "NotFound EntityNotFound planId", kindOf(err))
 }
 
 func ids(a subscription.Available) []string {

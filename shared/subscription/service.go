@@ -16,7 +16,7 @@ import (
 	"stoa/shared/offer"
 )
 
-// Deps are what the service needs; all but Profile and Callers are required.
+// Deps are what the service needs; all but Profile and PendingLife are required.
 type Deps struct {
 	Store      Store
 	Offers     offer.Reader
@@ -27,6 +27,9 @@ type Deps struct {
 	Now        func() time.Time
 	NewID      func() string // GUIDs
 	Profile    Profile       // empty takes Guide
+	// PendingLife is how long a purchase waits for its activation before it ends (FUL-93). Zero takes 30 days, below
+	// zero is for ever. It holds for purchases from now on; earlier ones keep theirs.
+	PendingLife time.Duration
 }
 
 // Service performs the acts on subscriptions. Safe for concurrent use.
@@ -42,6 +45,9 @@ func New(d Deps) (*Service, error) {
 	}
 	if d.Profile == "" {
 		d.Profile = Guide
+	}
+	if d.PendingLife == 0 {
+		d.PendingLife = pendingTime
 	}
 	if !d.Profile.Valid() {
 		return nil, fmt.Errorf("subscription service: profile %q, want guide or current", d.Profile)
@@ -61,7 +67,11 @@ const saves = 12
 var errNothing = errors.New("nothing to do")
 
 func (s *Service) decision(ctx context.Context, sub Subscription) *decision {
-	d := &decision{sub: sub, now: s.deps.Now().UTC(), profile: s.deps.Profile, newID: s.deps.NewID, request: requestOf(ctx), caused: message.Correlation(ctx)}
+	cause := message.CauseOf(ctx) // FUL-8
+	d := &decision{
+		sub: sub, now: s.deps.Now().UTC(), profile: s.deps.Profile, newID: s.deps.NewID,
+		request: cause.RequestID, caused: cause.CorrelationID,
+	}
 	d.sub.Terms, d.sub.Plans, d.sub.History = slices.Clone(sub.Terms), slices.Clone(sub.Plans), slices.Clone(sub.History)
 	if len(sub.Outgoing) > 0 {
 		d.head = sub.Outgoing[0]

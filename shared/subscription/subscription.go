@@ -56,31 +56,32 @@ type StatusChange struct {
 
 // Subscription is a purchased plan of a SaaS offer (3.11).
 type Subscription struct {
-	ID          string         `json:"id"`
-	Name        string         `json:"name"`
-	PublisherID string         `json:"publisherId"`
-	OfferID     string         `json:"offerId"`
-	PlanID      string         `json:"planId"`
-	Quantity    int            `json:"quantity"` // seats, 0 on a flat-rate plan
-	Status      Status         `json:"status"`
-	Beneficiary Party          `json:"beneficiary"`
-	Purchaser   Party          `json:"purchaser"`
-	CSP         bool           `json:"csp,omitempty"`
-	Preview     bool           `json:"preview,omitempty"` // bought from the preview: isTest
-	TermUnit    string         `json:"termUnit"`
-	Market      string         `json:"market"`
-	Currency    string         `json:"currency"`
-	AutoRenew   bool           `json:"autoRenew"`
-	FreeTrial   bool           `json:"isFreeTrial"`
-	Terms       []Term         `json:"terms,omitempty"` // oldest first; the last one is current
-	Plans       []PlanSpan     `json:"plans,omitempty"`
-	History     []StatusChange `json:"history,omitempty"`
-	CreatedAt   time.Time      `json:"createdAt"`
-	ChangedAt   time.Time      `json:"changedAt"`
-	ActivatedAt time.Time      `json:"activatedAt,omitzero"`
-	SuspendedAt time.Time      `json:"suspendedAt,omitzero"`
-	EndedAt     time.Time      `json:"endedAt,omitzero"`
-	PendingOp   string         `json:"pendingOperation,omitempty"` // id of the operation that locks it (FUL-54)
+	ID           string         `json:"id"`
+	Name         string         `json:"name"`
+	PublisherID  string         `json:"publisherId"`
+	OfferID      string         `json:"offerId"`
+	PlanID       string         `json:"planId"`
+	Quantity     int            `json:"quantity"` // seats, 0 on a flat-rate plan
+	Status       Status         `json:"status"`
+	Beneficiary  Party          `json:"beneficiary"`
+	Purchaser    Party          `json:"purchaser"`
+	CSP          bool           `json:"csp,omitempty"`
+	Preview      bool           `json:"preview,omitempty"` // bought from the preview: isTest
+	TermUnit     string         `json:"termUnit"`
+	Market       string         `json:"market"`
+	Currency     string         `json:"currency"`
+	AutoRenew    bool           `json:"autoRenew"`
+	FreeTrial    bool           `json:"isFreeTrial"`
+	Terms        []Term         `json:"terms,omitempty"` // oldest first; the last one is current
+	Plans        []PlanSpan     `json:"plans,omitempty"`
+	History      []StatusChange `json:"history,omitempty"`
+	CreatedAt    time.Time      `json:"createdAt"`
+	ChangedAt    time.Time      `json:"changedAt"`
+	PendingUntil time.Time      `json:"pendingUntil,omitzero"` // it ends then unless it is activated; zero is never (FUL-93)
+	ActivatedAt  time.Time      `json:"activatedAt,omitzero"`
+	SuspendedAt  time.Time      `json:"suspendedAt,omitzero"`
+	EndedAt      time.Time      `json:"endedAt,omitzero"`
+	PendingOp    string         `json:"pendingOperation,omitempty"` // id of the operation that locks it (FUL-54)
 
 	Store      string          `json:"store,omitempty"`      // where it was bought
 	Payment    string          `json:"payment,omitempty"`    // payment method

@@ -8,6 +8,7 @@ import (
 
 	"stoa/shared/call"
 	"stoa/shared/fault"
+	"stoa/shared/message"
 	"stoa/shared/offer"
 )
 
@@ -95,6 +96,7 @@ const (
 // answer is what came of a call, in detail.
 type answer struct {
 	outcome outcome
+	ids     message.Cause // of the call
 	status  int           // HTTP status, 0 when none came
 	trouble *fault.Error  // why none came
 	latency time.Duration // of the call
@@ -121,16 +123,17 @@ func (s *Service) call(ctx context.Context, v *offer.Version, sub *Subscription,
 	if err != nil {
 		return answer{}, fmt.Errorf("sign the webhook of %s: %w", o.ID, err)
 	}
-	correlation := o.CorrelationID
-	if correlation == "" {
-		correlation = s.deps.NewID()
+	// The call is a request of our own; what ties it to the one that caused it is the correlation id (FUL-8, FUL-81).
+	ids := message.Cause{RequestID: s.deps.NewID(), CorrelationID: o.CorrelationID}
+	if ids.CorrelationID == "" {
+		ids.CorrelationID = s.deps.NewID()
 	}
 	begun := s.deps.Now()
 	reply, err := s.deps.Calls.Do(ctx, call.Request{
 		Method: "POST", URL: v.Technical.ConnectionWebhook, Body: s.payload(sub, o), Timeout: callTime, MaxReply: keptAnswer,
 		Header: map[string]string{
 			"Content-Type": "application/json", "Authorization": "Bearer " + token,
-			"x-ms-requestid": s.deps.NewID(), "x-ms-correlationid": correlation,
+			"x-ms-requestid": ids.RequestID, "x-ms-correlationid": ids.CorrelationID,
 		},
 	})
 	if ctx.Err() != nil {
@@ -145,9 +148,9 @@ func (s *Service) call(ctx context.Context, v *offer.Version, sub *Subscription,
 			return answer{outcome: callPutOff, trouble: f}, nil
 		}
 		// Did not get through, or the address may not be called (FUL-82).
-		return answer{trouble: f, latency: max(s.deps.Now().Sub(begun), 0)}, nil
+		return answer{ids: ids, trouble: f, latency: max(s.deps.Now().Sub(begun), 0)}, nil
 	}
-	got := answer{status: reply.Status, latency: reply.Elapsed, body: beginning(reply.Body)}
+	got := answer{ids: ids, status: reply.Status, latency: reply.Elapsed, body: beginning(reply.Body)}
 	switch {
 	case reply.Status >= 200 && reply.Status < 300:
 		got.outcome = callAccepted

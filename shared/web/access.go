@@ -39,8 +39,13 @@ func ofKind(who string, kinds ...account.CallerKind) Access {
 				return nil
 			}
 		}
-		return fault.New(fault.Forbidden, "Forbidden", "authorization", "only %s may do this", who)
+		return fault.New(fault.Forbidden, "Forbidden", "authorization", "only %s may do this: the token is that of %s", who, kindNames[caller.Kind])
 	}}
+}
+
+// kindNames are the kinds of callers, as a refusal names them.
+var kindNames = map[account.CallerKind]string{
+	account.App: "an application", account.User: "a signed-in person", account.ManagedIdentity: "a managed identity", account.Anonymous: "nobody",
 }
 
 // Publisher lets in applications and people that hold the permission in the publisher account which the path
@@ -57,7 +62,8 @@ func Publisher(p account.Permission) Access {
 func Operator() Access {
 	return Access{check: func(rt *Router, _ *http.Request, caller account.Caller) error {
 		if !rt.deps.Accounts.Operator(caller) {
-			return fault.New(fault.Forbidden, "Forbidden", "authorization", "only marketplace staff may do this")
+			return fault.New(fault.Forbidden, "Forbidden", "authorization", "only marketplace staff may do this: the claims tid and appid of the token are not those of staff, found tid %q, appid %q",
+				caller.TenantID, caller.AppID)
 		}
 		return nil
 	}}

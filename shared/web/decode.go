@@ -67,13 +67,12 @@ func checkContentType(r *http.Request) error {
 	if err == nil && (media == "application/json" || media == "text/json" || strings.HasSuffix(media, "+json")) {
 		return nil
 	}
-	return fault.New(fault.UnsupportedType, "UnsupportedMediaType", "Content-Type", "the body must be application/json")
+	return fault.New(fault.UnsupportedType, "UnsupportedMediaType", "Content-Type", "the body must be application/json, found %q", clip(given))
 }
 
 func readBody(r *http.Request, limit int64) ([]byte, error) {
-	tooLarge := fault.New(fault.TooLarge, "BodyTooLarge", "", "the body may have %d bytes at most", limit)
 	if r.ContentLength > limit {
-		return nil, tooLarge
+		return nil, fault.New(fault.TooLarge, "BodyTooLarge", "", "the body may have %d bytes at most, found %d", limit, r.ContentLength)
 	}
 	if r.Body == nil {
 		return nil, missingBody()
@@ -83,7 +82,7 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, fault.New(fault.Invalid, "IncompleteBody", "", "the body broke off").Because(err)
 	case int64(len(body)) > limit:
-		return nil, tooLarge
+		return nil, fault.New(fault.TooLarge, "BodyTooLarge", "", "the body may have %d bytes at most, found more", limit)
 	}
 	return body, nil
 }
@@ -130,15 +129,38 @@ func wrong(body []byte, err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.New(fault.Invalid, codeMalformed, "", "the body is not JSON: it ends too early, at offset %d", len(body))
 	case errors.As(err, &typed):
-		return fault.New(fault.Invalid, codeType, pathAt(body, typed.Offset), "%s", wanted(typed))
+		return fault.New(fault.Invalid, codeType, pathAt(body, typed.Offset), "%s, found %s", wanted(typed), clip(found(typed)))
 	case errors.As(err, &moment):
-		return fault.New(fault.Invalid, codeType, pathOf(body, moment.Value), "must be a date and time such as 2021-10-31T09:00:00Z")
+		return fault.New(fault.Invalid, codeType, pathOf(body, moment.Value), "must be a date and time such as 2021-10-31T09:00:00Z, found %q", clip(moment.Value))
 	}
 	var invalid *json.InvalidUnmarshalError
 	if errors.As(err, &invalid) {
 		return err // the program's mistake, not the caller's
 	}
 	return fault.New(fault.Invalid, codeType, "", "a value of the body is not acceptable").Because(err)
+}
+
+// maxShown is how much of what a caller sent a refusal shows.
+const maxShown = 64
+
+func clip(value string) string {
+	if r := []rune(value); len(r) > maxShown {
+		return string(r[:maxShown]) + "…"
+	}
+	return value
+}
+
+// found is what stands where a value of another type is wanted: its kind, and the number that does not fit.
+func found(e *json.UnmarshalTypeError) string {
+	if number, ok := strings.CutPrefix(e.Value, "number "); ok {
+		return number
+	}
+	if kind, ok := map[string]string{
+		"number": "a number", "string": "a string", "bool": "true or false", "array": "a list", "object": "an object",
+	}[e.Value]; ok {
+		return kind
+	}
+	return e.Value
 }
 
 // wanted is what a value of the wrong type must be.

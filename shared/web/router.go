@@ -198,7 +198,7 @@ func (rt *Router) lookup(w http.ResponseWriter, r *http.Request) (*route, *Group
 	route := rs.find(r.Method)
 	if route == nil {
 		w.Header().Set("Allow", rs.allow())
-		return nil, group, fault.New(fault.BadMethod, "MethodNotAllowed", "", "the method %s is not allowed here", r.Method)
+		return nil, group, fault.New(fault.BadMethod, "MethodNotAllowed", "", "the method %s is not allowed here: expected one of %s", clip(r.Method), rs.allow())
 	}
 	setValues(r, route.path, path)
 	return route, route.group, nil

@@ -68,7 +68,7 @@ func (rt *Router) identify(w http.ResponseWriter, r *http.Request, s *state) *ht
 	if s.api.CorrelationHeader != "" {
 		w.Header().Set(s.api.CorrelationHeader, correlation)
 	}
-	ctx := message.WithCorrelation(r.Context(), correlation)
+	ctx := message.WithCause(r.Context(), message.Cause{RequestID: s.requestID, CorrelationID: correlation})
 	return r.WithContext(context.WithValue(ctx, stateKey{}, s))
 }
 
@@ -87,10 +87,11 @@ func (rt *Router) run(w http.ResponseWriter, r *http.Request, s *state, route *r
 		}
 	}
 	if !route.access.open {
-		token, ok := Bearer(r.Header.Get("Authorization"))
+		header := r.Header.Get("Authorization")
+		token, ok := Bearer(header)
 		if !ok {
 			return fault.New(fault.Unauthenticated, "InvalidToken", "authorization",
-				"send an access token in the header Authorization, as Bearer <token>")
+				"send an access token in the header Authorization, as Bearer <token>; found %s", shape(header))
 		}
 		caller, err := rt.deps.Verifier.Verify(r.Context(), token, s.api.Audiences)
 		if err != nil {
@@ -112,6 +113,22 @@ func Bearer(header string) (token string, ok bool) {
 		return "", false
 	}
 	return token, true
+}
+
+// shape says what an Authorization header without a bearer token looks like, and shows nothing of what may be secret.
+func shape(header string) string {
+	scheme, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
+	switch {
+	case scheme == "":
+		return "no such header"
+	case strings.EqualFold(scheme, "Bearer") && strings.TrimSpace(rest) == "":
+		return "Bearer without a token"
+	case strings.EqualFold(scheme, "Bearer"):
+		return "Bearer with more than one token"
+	case strings.EqualFold(scheme, "Basic"), strings.EqualFold(scheme, "Digest"), strings.EqualFold(scheme, "Negotiate"):
+		return "the scheme " + scheme
+	}
+	return "another scheme"
 }
 
 // refuse renders an error with the API's envelope. An answer that has begun is left as it is.

@@ -28,5 +28,6 @@ func webhookLog(t *testing.T) []endpoint {
 			m{invalid, "action", `null`, "RequiredField"}, m{invalid, "slot", `"draft"`, "InvalidValue"}),
 			row{bad: unknownID, name: "offer", body: `{"offerId":"nothing","action":"Renew"}`, want: want{404, "NotFound", "offerId"}})},
 		{method: "GET", pattern: "/portal/v1/reference/webhook-keys"},
+		{method: "GET", pattern: "/portal/v1/reference/webhook-issuer/.well-known/openid-configuration"},
 	}
 }

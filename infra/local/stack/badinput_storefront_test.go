@@ -10,6 +10,7 @@ const (
 		`"note":"Call me.","customer":{"FirstName":"Ada","LastName":"Adatum","Email":"ada@adatum.example","Country":"US","Company":"Adatum"}}`
 	goodTestDrive = `{"publisherId":"contoso","offerId":"walk-saas","acceptedTerms":true,"acceptedPrivacyPolicy":true,"shareContact":true,` +
 		`"customer":{"FirstName":"Ada","LastName":"Adatum","Email":"ada@adatum.example","Country":"US","Company":"Adatum"}}`
+	goodTerms    = `{"publisherId":"contoso","offerId":"walk-saas","planId":"metered","acceptedTerms":["standardContract"]}`
 	goodPurchase = `{"publisherId":"contoso","offerId":"walk-saas","planId":"metered","termUnit":"P1M","market":"US","store":"AppSource",` +
 		`"subscriptionName":"Never","payment":{"method":"card"},"acceptedTerms":["standardContract"],"autoRenew":true}`
 )
@@ -38,6 +39,22 @@ func storefrontAPI(t *testing.T) *api {
 			{bad: unknownID, name: "publisher", values: map[string]string{"publisherId": "nobody"}, want: want{404, "NotFound", "offerId"}},
 			{bad: unknownID, name: "longer than any key", values: map[string]string{"offerId": strings.Repeat("x", 4000)}, want: want{404, "NotFound", "offerId"}},
 			{bad: invalid, name: "slot", query: "slot=draft", want: want{400, "InvalidValue", "slot"}}}},
+		{method: "GET", pattern: "/storefront/v1/terms", who: ada, query: "publisherId=contoso&offerId=walk-saas", rows: []row{
+			{bad: invalid, name: "no publisher", query: "offerId=walk-saas", want: want{400, "RequiredField", "publisherId"}},
+			{bad: invalid, name: "no offer", query: "publisherId=contoso", want: want{400, "RequiredField", "offerId"}},
+			{bad: overLong, name: "publisher", query: "offerId=walk-saas&publisherId=" + long(51), want: want{400, "InvalidValue", "publisherId"}},
+			{bad: overLong, name: "offer", query: "publisherId=contoso&offerId=" + long(51), want: want{400, "InvalidValue", "offerId"}},
+			{bad: overLong, name: "plan", query: "publisherId=contoso&offerId=walk-saas&planId=" + long(51), want: want{400, "InvalidValue", "planId"}},
+			{bad: unknownID, name: "offer", query: "publisherId=contoso&offerId=nothing", want: want{404, "EntityNotFound", "offerId"}},
+			{bad: unknownID, name: "plan", query: "publisherId=contoso&offerId=walk-saas&planId=nothing", want: want{404, "EntityNotFound", "planId"}}}},
+		{method: "PUT", pattern: "/storefront/v1/terms", who: ada, body: goodTerms, rows: append(members(t, goodTerms,
+			m{wrongType, "publisherId", `5`, "InvalidType"}, m{wrongType, "planId", `[]`, "InvalidType"}, m{wrongType, "acceptedTerms", `"all"`, "InvalidType"},
+			m{overLong, "publisherId", quoted(long(51)), "InvalidValue"}, m{overLong, "offerId", quoted(long(51)), "InvalidValue"},
+			m{overLong, "planId", quoted(long(51)), "InvalidValue"}, m{overLong, "acceptedTerms", `[` + many(101, `"t%d"`) + `]`, "InvalidValue"},
+			m{invalid, "publisherId", `null`, "RequiredField"}, m{invalid, "offerId", `""`, "RequiredField"}, m{invalid, "acceptedTerms", `[]`, "RequiredField"}),
+			row{bad: invalid, name: "another document", body: set(t, goodTerms, "acceptedTerms", `["more"]`), want: want{400, "InvalidValue", "acceptedTerms[0]"}},
+			row{bad: unknownID, name: "offer", body: set(t, goodTerms, "offerId", `"nothing"`), want: want{404, "EntityNotFound", "offerId"}},
+			row{bad: unknownID, name: "plan", body: set(t, goodTerms, "planId", `"nothing"`), want: want{404, "EntityNotFound", "planId"}})},
 		{method: "POST", pattern: "/storefront/v1/purchases", who: ada, body: goodPurchase, rows: purchaseRows(t)},
 		{method: "GET", pattern: all, who: ada, rows: []row{continuation}},
 		{method: "GET", pattern: one, who: ada, rows: []row{none, other}},
@@ -70,7 +87,7 @@ func purchaseRows(t *testing.T) []row {
 		m{overLong, "subscriptionName", quoted(long(201)), "InvalidValue"}, m{overLong, "payment.method", quoted(long(51)), "InvalidValue"},
 		m{overLong, "quantity", quoted(long(51)), "InvalidValue"}, m{overLong, "acceptedTerms", `[` + many(101, `"t%d"`) + `]`, "InvalidValue"},
 		m{invalid, "store", `"Bazaar"`, "InvalidValue"}, m{invalid, "market", `"XX"`, "InvalidValue"}, m{invalid, "termUnit", `"P9M"`, "InvalidValue"},
-		m{invalid, "acceptedTerms", `[]`, "TermsNotAccepted"}, m{invalid, "subscriptionName", `""`, "RequiredField"}, m{invalid, "payment.method", `null`, "RequiredField"},
+		m{invalid, "subscriptionName", `""`, "RequiredField"}, m{invalid, "payment.method", `null`, "RequiredField"},
 		m{invalid, "quantity", `5`, "InvalidValue"})
 	long1 := func(member string, n int) row {
 		body := set(t, goodPurchase, "beneficiary", `{"tenantId":"77777777-0000-4000-8000-000000000004"}`)
@@ -79,6 +96,10 @@ func purchaseRows(t *testing.T) []row {
 	}
 	return append(rows, long1("emailId", 255), long1("objectId", 65), long1("pid", 65), long1("tenantId", 65),
 		row{bad: overLong, name: "a term", body: set(t, goodPurchase, "acceptedTerms", `["`+long(257)+`"]`), want: want{400, "InvalidValue", "acceptedTerms[0]"}},
+		// Tim's tenant never bought anything, so that nothing is accepted yet.
+		row{bad: invalid, name: "terms", who: tim, body: set(t, goodPurchase, "acceptedTerms", `[]`), want: want{400, "TermsNotAccepted", "acceptedTerms"}},
+		row{bad: invalid, name: "beneficiary", body: set(t, goodPurchase, "beneficiary", `{"tenantId":"77777777-0000-4000-8000-000000000004","objectId":"tim"}`),
+			want: want{400, "InvalidValue", "beneficiary.objectId"}},
 		row{bad: overLong, name: "key", header: map[string]string{"Idempotency-Key": long(256)}, want: want{400, "InvalidValue", "Idempotency-Key"}},
 		row{bad: invalid, name: "unknown offer", body: set(t, goodPurchase, "offerId", `"nothing"`), want: want{404, "EntityNotFound", "offerId"}},
 		row{bad: invalid, name: "unknown publisher", body: set(t, goodPurchase, "publisherId", `"nobody"`), want: want{404, "EntityNotFound", "offerId"}},

@@ -68,7 +68,7 @@ func runPublicClient(t *testing.T, s *stack.Stack, profile string) {
 	cmd.Env = append(os.Environ(),
 		"MARKETPLACE_URL="+s.URL()+"/api",
 		"MARKETPLACE_TOKEN_URL="+s.Identity.URL()+"/"+publisher.TenantID+"/oauth2/token",
-		"MARKETPLACE_WEBHOOK_ISSUER="+s.URL(),
+		"MARKETPLACE_WEBHOOK_ISSUER="+s.URL()+"/portal/v1/reference/webhook-issuer",
 		"MARKETPLACE_WEBHOOK_KEYS="+s.URL()+"/portal/v1/reference/webhook-keys",
 		"MARKETPLACE_PROFILE="+profile,
 		"MARKETPLACE_PAGE=100",

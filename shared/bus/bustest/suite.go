@@ -46,15 +46,15 @@ func Suite(t *testing.T, b Bus, far Far) {
 }
 
 func sendsAll(t *testing.T, b Bus, far Far, queue string) {
-	first := message.New("m1", "", map[string]string{"a": "ü"}).Caused("corr-1")
+	first := message.New("m1", "", map[string]string{"a": "ü"}).Caused(message.Cause{RequestID: "req-1", CorrelationID: "corr-1"})
 	require.NoError(t, b.Send(t.Context(), queue, nil))
 	require.NoError(t, b.Send(t.Context(), queue, []message.Message{first, message.New("m2", "", 2)}))
 	got := far.Receive(t, queue, 2)
 	require.Equal(t, "m1", got[0].ID)
-	require.Equal(t, "corr-1", got[0].CorrelationID)
+	require.Equal(t, first.Cause(), got[0].Cause(), "FUL-8")
 	require.JSONEq(t, string(first.Body), string(got[0].Body))
 	require.Equal(t, "m2", got[1].ID)
-	require.Empty(t, got[1].CorrelationID)
+	require.Zero(t, got[1].Cause())
 }
 
 // splitsBatches sends more than one batch can hold.
@@ -86,13 +86,13 @@ func dropsDuplicates(t *testing.T, b Bus, far Far, queue string) {
 
 func handsOverDeadLetters(t *testing.T, b Bus, far Far, queue string) {
 	for i := range 3 {
-		require.NoError(t, b.Send(t.Context(), queue, []message.Message{message.New(fmt.Sprint("m", i), "", i).Caused("corr")}))
+		require.NoError(t, b.Send(t.Context(), queue, []message.Message{message.New(fmt.Sprint("m", i), "", i).Caused(message.Cause{RequestID: "req", CorrelationID: "corr"})}))
 		far.Bury(t, queue, fmt.Sprint("reason ", i))
 	}
 	var ids, reasons []string
 	keep := func(m message.Message, reason string) error {
 		require.Equal(t, queue, m.Queue)
-		require.Equal(t, "corr", m.CorrelationID)
+		require.Equal(t, message.Cause{RequestID: "req", CorrelationID: "corr"}, m.Cause(), "FUL-8")
 		ids, reasons = append(ids, m.ID), append(reasons, reason)
 		return nil
 	}

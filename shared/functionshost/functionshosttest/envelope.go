@@ -30,6 +30,7 @@ func Queue(t testing.TB, function, binding string, v any, delivery int) function
 	metadata["MessageId"] = twice(t, "message-1")
 	metadata["DeliveryCount"] = twice(t, delivery)
 	metadata["CorrelationId"] = twice(t, "correlation-1")
+	metadata["ApplicationProperties"] = map[string]any{"requestId": "request-1"}
 	return decode(t, function, map[string]any{binding: twice(t, text)}, metadata)
 }
 

@@ -28,6 +28,7 @@ func TestSubscriptions(t *testing.T) {
 		"lists go on behind a position":          subscriptionsLists,
 		"a scan finds all and nothing else":      subscriptionsScan,
 		"the first trial claim stands":           subscriptionsTrials,
+		"what was accepted first stands":         subscriptionsAcceptances,
 		"tokens and the mark are kept":           subscriptionsTokens,
 		"messages go out once, due ones in time": subscriptionsMessages,
 	})
@@ -255,6 +256,29 @@ func subscriptionsTrials(t *testing.T, b *backing) {
 	other, err := s.ClaimTrial(t.Context(), subscription.TrialClaim{TenantID: "t2", PublisherID: "contoso", OfferID: "offer/1", SubscriptionID: "x", At: b.now()})
 	require.NoError(t, err)
 	require.Equal(t, "x", other.SubscriptionID, "another tenant has its own")
+}
+
+// subscriptionsAcceptances are of a tenant, an offer and a document; every process sees the first one (SAS-19).
+func subscriptionsAcceptances(t *testing.T, b *backing) {
+	here, there := store.NewSubscriptions(b.DB), store.NewSubscriptions(b.open("there"))
+	of := func(tenant, offer, document string) subscription.AcceptanceKey {
+		return subscription.AcceptanceKey{TenantID: tenant, PublisherID: "contoso", OfferID: offer, Document: document}
+	}
+	first := subscription.Acceptance{AcceptanceKey: of("t1", "offer/1", "terms:#?"), ObjectID: "o1", At: b.now()}
+	_, err := there.Acceptance(t.Context(), first.AcceptanceKey)
+	requireKind(t, err, fault.NotFound)
+	require.NoError(t, here.Accept(t.Context(), first))
+	b.advance(time.Hour)
+	for _, s := range []*store.Subscriptions{there, here} {
+		require.NoError(t, s.Accept(t.Context(), subscription.Acceptance{AcceptanceKey: first.AcceptanceKey, ObjectID: "o2", At: b.now()}))
+		got, err := s.Acceptance(t.Context(), first.AcceptanceKey)
+		require.NoError(t, err)
+		require.Equal(t, first, got)
+	}
+	for _, k := range []subscription.AcceptanceKey{of("t2", "offer/1", "terms:#?"), of("t1", "offer", "terms:#?"), of("t1", "offer/1", "terms:"), {TenantID: "t1", Document: "terms:#?"}} {
+		_, err := here.Acceptance(t.Context(), k)
+		requireKind(t, err, fault.NotFound)
+	}
 }
 
 func subscriptionsTokens(t *testing.T, b *backing) {

@@ -46,20 +46,24 @@ type World struct {
 	now time.Time
 }
 
-// New makes a world on 2019-05-31 at 10:00.
-func New(t testing.TB, profile subscription.Profile) *World {
+// New makes a world on 2019-05-31 at 10:00, with settings of its service changed.
+func New(t testing.TB, profile subscription.Profile, settings ...func(*subscription.Deps)) *World {
 	w := &World{T: t, now: time.Date(2019, 5, 31, 10, 0, 0, 0, time.UTC), Offers: &Offers{}, Hook: &Hook{}}
 	w.Offers.Put(offer.Version{Slot: offer.Production, Number: 1, Content: Content()})
 	w.DB, w.Outbox = storetest.NewTwin(w.Now)
 	w.Store = store.NewSubscriptions(w.DB)
-	var err error
-	w.Service, err = subscription.New(subscription.Deps{
+	deps := subscription.Deps{
 		Store: w.Store, Offers: w.Offers, Publishers: Publishers{}, Calls: w.Hook, Random: rand.Reader,
 		Sign: func(_ context.Context, app, tenant string) (string, error) {
 			return "jwt-for-" + tenant + "-" + app, nil
 		},
 		Now: w.Now, NewID: uuid.NewString, Profile: profile,
-	})
+	}
+	for _, set := range settings {
+		set(&deps)
+	}
+	var err error
+	w.Service, err = subscription.New(deps)
 	require.NoError(t, err)
 	return w
 }
@@ -89,7 +93,7 @@ func (w *World) Work() {
 		for _, m := range msgs {
 			var work subscription.Work
 			require.NoError(w.T, json.Unmarshal(m.Body, &work))
-			require.NoError(w.T, w.Service.Work(message.WithCorrelation(context.Background(), m.CorrelationID), work))
+			require.NoError(w.T, w.Service.Work(message.WithCause(context.Background(), m.Cause()), work))
 		}
 	}
 }
@@ -113,7 +117,7 @@ func Order(plan string, seats int) subscription.Order {
 	return subscription.Order{
 		Buyer: Ada, PublisherID: "contoso", OfferID: "offer1", PlanID: plan, TermUnit: subscription.Monthly,
 		Seats: subscription.Seats{Given: seats > 0, Count: seats}, Market: "US", Store: "AdminCenter", Name: "Contoso Cloud Solution",
-		PaymentMethod: "card", AcceptedTerms: []string{"standard"}, AutoRenew: true,
+		PaymentMethod: "card", AcceptedTerms: []string{subscription.StandardContract}, AutoRenew: true,
 	}
 }
 
