@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	agendafn "stoa/functions/agenda"
+	anomalyexpiryfn "stoa/functions/anomalyexpiry"
+	anomalytrainingfn "stoa/functions/anomalytraining"
 	conversionsfn "stoa/functions/conversions"
 	devfn "stoa/functions/dev"
 	fulfillmentfn "stoa/functions/fulfillment"
@@ -22,16 +24,25 @@ import (
 	packagesfn "stoa/functions/packages"
 	payoutitemsfn "stoa/functions/payoutitems"
 	payoutsfn "stoa/functions/payouts"
+	portalfn "stoa/functions/portal"
 	publishingfn "stoa/functions/publishing"
 	ratingfn "stoa/functions/rating"
+	reconciliationfn "stoa/functions/reconciliation"
 	testdrivesfn "stoa/functions/testdrives"
+	usagefn "stoa/functions/usage"
+	usagereviewsfn "stoa/functions/usagereviews"
 	webhooksfn "stoa/functions/webhooks"
 	"stoa/shared/account"
+	"stoa/shared/anomaly"
 	"stoa/shared/billing"
+	"stoa/shared/correction"
+	"stoa/shared/dimension/draft"
 	"stoa/shared/functionshost"
 	"stoa/shared/identity"
 	"stoa/shared/lead"
 	"stoa/shared/mail"
+	"stoa/shared/malware"
+	"stoa/shared/message"
 	"stoa/shared/metering"
 	"stoa/shared/offer"
 	"stoa/shared/outbound"
@@ -46,6 +57,9 @@ import (
 
 // marketplaceAudience is the resource publishers ask tokens for, and that of our own prefixes.
 const marketplaceAudience = "20e940b3-4c77-4b0b-9a53-9e16a1b010a7"
+
+// identityAudience is the resource that managed identities inside applications ask tokens for.
+const identityAudience = "https://management.azure.com/"
 
 // wiring is what the areas share while they are mounted.
 type wiring struct {
@@ -92,10 +106,21 @@ func mount(c config, a adapters, log *slog.Logger) (*wiring, error) {
 func (w *wiring) mountOffers() error {
 	snapshots := store.NewSnapshots(w.files)
 	w.offers = store.NewOffers(w.db, snapshots)
-	uploaded := &packages.Service{Uploads: uploads{w.files}, Reports: store.NewReports(w.files), Store: w.offers, Now: w.now}
-	publishing := &publish.Service{Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Secrets: w.box, Now: w.now}
+	uploaded := &packages.Service{
+		Uploads: uploads{w.files}, Reports: store.NewReports(w.files), Store: w.offers, Offers: w.offers, Processed: store.NewProcessed(w.files), Now: w.now,
+	}
+	if w.clamd != "" {
+		uploaded.Scanner = malware.New(w.clamd)
+	}
+	publishing := &publish.Service{
+		Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Secrets: w.box, Calls: w.calls, Now: w.now,
+	}
+	drafts := &offer.Service{Store: w.offers, Sealer: w.box, Registrations: w.offers, Now: w.now}
+	if err := w.mountDimensions(drafts); err != nil {
+		return err
+	}
 	h := offersfn.New(offersfn.Deps{
-		Offers:  &offer.Service{Store: w.offers, Sealer: w.box, Now: w.now},
+		Offers:  drafts,
 		Publish: publishing, Packages: uploaded, Catalogue: w.offers, Links: w.files, Files: w.files,
 		Accounts: w.accounts, Pages: w.pages, Now: w.now, NewID: uuid.NewString,
 	})
@@ -107,6 +132,16 @@ func (w *wiring) mountOffers() error {
 	w.mux.Mount("publishing", steps.Run, queueLimit)
 	validate := &packagesfn.Handler{Packages: uploaded}
 	w.mux.Mount("packages", validate.Run, blobLimit)
+	return nil
+}
+
+// mountDimensions mounts what defines meters and their prices.
+func (w *wiring) mountDimensions(drafts *offer.Service) error {
+	dimensions, err := draft.New(draft.Deps{Drafts: drafts, Offers: w.offers, Rates: store.NewLedger(w.db), Now: w.now})
+	if err != nil {
+		return err
+	}
+	(&portalfn.Meters{Dimensions: dimensions}).Portal(w.portal)
 	return nil
 }
 
@@ -146,25 +181,82 @@ func (w *wiring) mountSubscriptions() error {
 	return nil
 }
 
-// mountMoney mounts metering, billing and payouts.
-func (w *wiring) mountMoney() error {
-	w.usage = store.NewUsage(w.db)
-	resources := metering.NewSaaS(w.subscriptions, w.offers, w.now)
+// mountMetering mounts what takes usage and what counts and compares it; it returns what usage is reported for.
+func (w *wiring) mountMetering(ledger *store.Ledger) (*metering.Directory, error) {
+	w.usage = store.NewUsage(w.db, message.UsageAccepted)
+	apps := metering.NewApplications(store.NewApplications(w.db), w.offers, w.now)
+	resources, err := metering.NewDirectory(metering.NewSaaS(w.subscriptions, w.offers, w.now), apps)
+	if err != nil {
+		return nil, err
+	}
 	meters, err := metering.New(metering.Deps{Resources: resources, Store: w.usage, Now: w.now, NewID: uuid.NewString})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	report, err := meteringfn.New(meteringfn.Deps{Metering: meters, Audiences: w.audiences, Log: w.log})
+	throttle, err := metering.NewThrottle(w.meteringPace, w.now)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	report, err := meteringfn.New(meteringfn.Deps{
+		Metering: meters, Audiences: w.audiences, IdentityAudiences: []string{identityAudience}, Tokens: w.verifier, Throttle: throttle, Log: w.log,
+	})
+	if err != nil {
+		return nil, err
 	}
 	report.Routes(w.router)
+	(&operatorfn.ManagedApplications{Applications: apps}).Operator(w.operator)
 
-	ledger := store.NewLedger(w.db)
-	charges, err := billing.New(billing.Deps{Ledger: ledger, Subscriptions: w.subscriptions, Resources: resources, Usage: w.usage, Rates: ledger, Now: w.now})
+	events := store.NewUsageEvents(w.usage)
+	counter, err := metering.NewCounter(events)
+	if err != nil {
+		return nil, err
+	}
+	w.mux.Mount("usage", (&usagefn.Handler{Usage: counter, Parked: w.dead}).Run, queueLimit)
+	recon, err := metering.NewReconciliation(metering.ReconDeps{Store: events, Ledger: store.Taken{Ledger: ledger}, Offers: w.offers, Now: w.now})
+	if err != nil {
+		return nil, err
+	}
+	w.mux.Mount("reconciliation", (&reconciliationfn.Handler{Usage: recon, Log: w.log}).Run, timerLimit)
+	return resources, w.mountAnomalies(ledger, events)
+}
+
+// mountAnomalies mounts what looks for unusual usage, what publishers say of it, and corrections.
+func (w *wiring) mountAnomalies(ledger *store.Ledger, events *store.UsageEvents) error {
+	catalogue := offer.NewCatalogue(w.offers, w.now)
+	corrections, err := correction.New(correction.Deps{
+		Store: store.NewCorrections(w.db), Events: events, Ledger: ledger, Offers: catalogue, Contacts: contacts{w.accounts}, Staff: w.staff, Now: w.now,
+	})
 	if err != nil {
 		return err
 	}
+	anomalies, err := anomaly.New(anomaly.Deps{
+		Store: store.NewAnomalies(w.db), Usage: store.NewUsageSums(w.usage), Offers: catalogue, Contacts: contacts{w.accounts}, Corrections: corrections,
+		Staff: w.staff, Now: w.now,
+	})
+	if err != nil {
+		return err
+	}
+	(&portalfn.Anomalies{Anomalies: anomalies, Corrections: corrections, Pages: w.pages, Now: w.now}).Portal(w.portal)
+	(&operatorfn.Corrections{Corrections: corrections, Pages: w.pages}).Operator(w.operator)
+	w.mux.Mount("anomalytraining", (&anomalytrainingfn.Handler{Anomalies: anomalies}).Run, timerLimit)
+	w.mux.Mount("anomalyexpiry", (&anomalyexpiryfn.Handler{Anomalies: anomalies}).Run, timerLimit)
+	w.mux.Mount("usagereviews", (&usagereviewsfn.Handler{Anomalies: anomalies, Corrections: corrections, Parked: w.dead}).Run, queueLimit)
+	return nil
+}
+
+// mountMoney mounts metering, billing and payouts.
+func (w *wiring) mountMoney() error {
+	ledger := store.NewLedger(w.db)
+	resources, err := w.mountMetering(ledger)
+	if err != nil {
+		return err
+	}
+	instruments := store.NewInstruments(w.db)
+	charges, err := billing.New(billing.Deps{Ledger: ledger, Subscriptions: resources, Resources: resources, Usage: w.usage, Rates: ledger, Instrument: instruments, Now: w.now})
+	if err != nil {
+		return err
+	}
+	(&operatorfn.Billing{Billing: charges, Cards: instruments}).Operator(w.operator)
 	rate := &ratingfn.Handler{Billing: charges, Parked: w.dead, Rates: ledger, Pages: w.pages}
 	rate.Operator(w.operator)
 	w.mux.Mount("rating", rate.Run, queueLimit)

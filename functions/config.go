@@ -10,6 +10,7 @@ import (
 
 	"stoa/shared/account"
 	"stoa/shared/clock"
+	"stoa/shared/metering"
 	"stoa/shared/seal"
 )
 
@@ -29,10 +30,13 @@ type config struct {
 	publicURL     string              // STOA_PUBLIC_URL: how callers reach us, without a closing slash; required
 	profile       string              // STOA_FULFILLMENT_PROFILE: guide (default) or current
 	pendingLife   time.Duration       // STOA_PENDING_DAYS: a purchase that is not activated ends then (30 by default), never: it waits
+	meteringPace  metering.Pace       // STOA_METERING_RATE: requests per second and at once of one caller, such as 5000/10000
 	operators     []account.Principal // STOA_OPERATORS: tenant:application pairs of staff
 	sealKeys      map[string][]byte   // STOA_SECRETS_KEY: base64 of 32 bytes; required
 	sealKey       string              // STOA_SECRETS_KEY_ID: its name; required
 	signingKey    []byte              // STOA_WEBHOOK_SIGNING_KEY: RSA key in PEM, or base64 of that; required
+	staff         []string            // STOA_STAFF_MAIL: addresses where staff is told of what needs them; empty sends no such mail
+	clamd         string              // STOA_CLAMD_ADDRESS: host:port or socket of a ClamAV daemon; empty leaves packages unscanned
 	smtp          string              // STOA_SMTP: host:port of the mail relay; empty keeps mail in the table
 }
 
@@ -48,18 +52,27 @@ func parse(environ []string) (config, error) {
 		storage: env["STOA_STORAGE"], tableEndpoint: env["STOA_TABLE_ENDPOINT"], blobEndpoint: env["STOA_BLOB_ENDPOINT"],
 		busKeys: env["STOA_BUS"], busNamespace: env["STOA_BUS_NAMESPACE"], clientID: env["AZURE_CLIENT_ID"],
 		authority: strings.TrimRight(env["STOA_AUTHORITY"], "/"), publicURL: strings.TrimRight(env["STOA_PUBLIC_URL"], "/"),
-		profile: env["STOA_FULFILLMENT_PROFILE"], smtp: env["STOA_SMTP"],
+		profile: env["STOA_FULFILLMENT_PROFILE"], smtp: env["STOA_SMTP"], clamd: env["STOA_CLAMD_ADDRESS"],
 	}
 	if c.dev && env["STOA_CLOCK_FILE"] != "" {
 		c.moved = clock.NewMoved(env["STOA_CLOCK_FILE"])
 		c.now = c.moved.Now
+	}
+	for _, address := range strings.Split(env["STOA_STAFF_MAIL"], ",") {
+		if address = strings.TrimSpace(address); address != "" {
+			c.staff = append(c.staff, address)
+		}
 	}
 	for _, audience := range strings.Split(env["STOA_AUDIENCES"], ",") {
 		if audience = strings.TrimSpace(audience); audience != "" {
 			c.audiences = append(c.audiences, audience)
 		}
 	}
-	return c, errors.Join(c.require(), c.parsePending(env["STOA_PENDING_DAYS"]), c.parseKeys(env), c.parseOperators(env))
+	var paceErr error
+	if c.meteringPace, paceErr = metering.ParsePace(env["STOA_METERING_RATE"]); paceErr != nil {
+		paceErr = fmt.Errorf("setting STOA_METERING_RATE: %w", paceErr)
+	}
+	return c, errors.Join(c.require(), paceErr, c.parsePending(env["STOA_PENDING_DAYS"]), c.parseKeys(env), c.parseOperators(env))
 }
 
 func (c *config) require() error {

@@ -1,7 +1,7 @@
 // Command functions is the custom handler: one binary that serves every function of Stoa on one port.
 //
 // It reads its settings, opens the adapters, wires the services and mounts the functions of mount.go. It has no
-// rules of its own.
+// rules of its own. With the argument validate it looks at a package and ends: see validate.go.
 package main
 
 import (
@@ -29,6 +29,9 @@ func main() {
 	uuid.EnableRandPool() // two ids are made for each request
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == "validate" {
+		os.Exit(validate(ctx, os.Args[2:], os.Stdout, os.Stderr))
+	}
 	if err := run(ctx, os.Environ()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

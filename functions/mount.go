@@ -45,9 +45,14 @@ var functions = []function{
 	{"testdrives", queueTrigger, message.TestDrives},
 	{"payoutitems", queueTrigger, message.PayoutItems},
 	{"notifications", queueTrigger, message.Notifications},
+	{"usage", queueTrigger, message.UsageAccepted},
+	{"usagereviews", queueTrigger, message.UsageReviews},
 	{"agenda", timerTrigger, ""},
 	{"conversions", timerTrigger, ""},
 	{"payouts", timerTrigger, ""},
+	{"reconciliation", timerTrigger, ""},
+	{"anomalytraining", timerTrigger, ""},
+	{"anomalyexpiry", timerTrigger, ""},
 	{"packages", blobTrigger, ""},
 }
 

@@ -7,7 +7,7 @@ param publicUrl = 'https://marketplace.example.com'
 param apps = [
   {
     name: 'metering'
-    functions: ['metering', 'meteringbatch', 'meteringusage', 'rating', 'health']
+    functions: ['metering', 'meteringbatch', 'meteringusage', 'usage', 'rating', 'health']
     maximumInstanceCount: 200
     instanceMemoryMB: 512
     alwaysReadyHttp: 1
@@ -37,6 +37,10 @@ param apps = [
       'leads'
       'testdrives'
       'conversions'
+      'reconciliation'
+      'anomalytraining'
+      'anomalyexpiry'
+      'usagereviews'
       'payouts'
       'payoutitems'
       'agenda'

@@ -245,7 +245,7 @@ func TestUsageIsTakenWhileSubscribedOnly(t *testing.T) { // FUL-94
 	} {
 		id := b.In(state).ID
 		event := metering.Event{ResourceID: id, Dimension: "email", Quantity: "1", PlanID: "silver", EffectiveStart: b.Now().Format(time.RFC3339)}
-		got := usage.Accept(ctx, subscriptiontest.App, []metering.Event{event})
+		got := usage.Accept(ctx, metering.Report{Caller: subscriptiontest.App, Events: []metering.Event{event}})
 		require.Equal(t, want, got[0].Status, "%s: %v", state, got[0].Details)
 	}
 }

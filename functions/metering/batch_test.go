@@ -140,13 +140,15 @@ func TestFiltersOfReadingBack(t *testing.T) {
 		status, _ := a.call(t, "POST", single, "app", e)
 		require.Equal(t, 200, status)
 	}
+	a.count(t)
 	const email, text = `email 10.0 2`, `text 0.25 1` // MTR-86
 	for query, want := range map[string][]string{
 		"usageStartDate=2022-03-02":                                          {email, text},
 		"usagestartdate=2022-03-02T08:30":                                    {email, text},
-		"usageStartDate=2022-03-02T09:00Z":                                   {"email 5.0 1", text},
+		"usageStartDate=2022-03-02T09:00Z":                                   {email, text}, // a day is read as a whole
 		"usageStartDate=2022-03-02&UsageEndDate=2022-03-02":                  {email, text}, // MTR-87, to the end of the day
-		"usageStartDate=2022-03-02&usageEndDate=2022-03-02T08:30":            nil,
+		"usageStartDate=2022-03-02&usageEndDate=2022-03-02T08:30":            {email, text},
+		"usageStartDate=2022-03-01&usageEndDate=2022-03-02T00:00":            nil,
 		"usageStartDate=2022-03-01&usageEndDate=2022-03-01":                  nil,
 		"usageStartDate=2022-03-02&dimension=email&planId=basic&offerId=cns": {email},
 		"usageStartDate=2022-03-02&reconStatus=submitted":                    {email, text}, // MTR-88

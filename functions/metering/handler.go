@@ -6,25 +6,34 @@
 // sent comes back as it was sent, numbers and times included.
 //
 // Readings: a body is taken for JSON whatever its content type says; a last day without a time of day is read back
-// to its end (MTR-87).
+// to its end (MTR-87). A token for Azure Resource Manager is accepted of a managed identity and for single events
+// only, because the published sample asks for such a one (MTR-29). The header SessionMode has one value, DryRun;
+// another one is refused, so that nothing is billed that was meant as a trial.
 package metering
 
 import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
+	"stoa/shared/account"
 	"stoa/shared/fault"
 	"stoa/shared/metering"
 	"stoa/shared/web"
 )
 
-// Deps are what the handler needs; all but Log are required.
+// Deps are what the handler needs; Metering and Audiences are required.
 type Deps struct {
 	Metering  *metering.Service
-	Audiences []string     // accepted token audiences
-	Log       *slog.Logger // tells why items of a batch failed; nil is silent
+	Audiences []string // accepted token audiences
+	// IdentityAudiences are accepted of managed identities besides those; Tokens then looks again whether that of
+	// an application is meant for us.
+	IdentityAudiences []string
+	Tokens            web.Verifier
+	Throttle          *metering.Throttle // keeps callers to a pace; nil takes all
+	Log               *slog.Logger       // tells why items of a batch failed; nil is silent
 }
 
 // Handler serves the routes. Safe for concurrent use.
@@ -35,6 +44,9 @@ func New(d Deps) (*Handler, error) {
 	if d.Metering == nil || len(d.Audiences) == 0 {
 		return nil, errors.New("metering handler: Metering and Audiences are required")
 	}
+	if len(d.IdentityAudiences) > 0 && d.Tokens == nil {
+		return nil, errors.New("metering handler: IdentityAudiences need Tokens")
+	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
@@ -44,15 +56,35 @@ func New(d Deps) (*Handler, error) {
 // Routes mounts the API. A managed identity may report single events only (MTR-31). Each path names its own request
 // in the target of its errors.
 func (h *Handler) Routes(rt *web.Router) {
-	h.api(rt, "/api/usageEvent", eventTarget).Handle(http.MethodPost, "/api/usageEvent", web.AppOrIdentity(), h.report)
-	h.api(rt, "/api/batchUsageEvent", batchTarget).Handle(http.MethodPost, "/api/batchUsageEvent", web.App(), h.reportBatch)
-	h.api(rt, "/api/usageEvents", filterTarget).Handle(http.MethodGet, "/api/usageEvents", web.App(), h.reported)
+	group := func(path, target string, audiences []string) *web.Group {
+		return rt.API(web.API{Prefix: path, Audiences: audiences, Write: errorWriter(target), Before: checkVersion, AnyContentType: true})
+	}
+	const event, batch, events = "/api/usageEvent", "/api/batchUsageEvent", "/api/usageEvents"
+	group(event, eventTarget, slices.Concat(h.deps.IdentityAudiences, h.deps.Audiences)).Handle(http.MethodPost, event, web.AppOrIdentity(), h.paced(h.report))
+	group(batch, batchTarget, h.deps.Audiences).Handle(http.MethodPost, batch, web.App(), h.paced(h.reportBatch))
+	group(events, filterTarget, h.deps.Audiences).Handle(http.MethodGet, events, web.App(), h.paced(h.reported))
 }
 
-func (h *Handler) api(rt *web.Router, path, target string) *web.Group {
-	return rt.API(web.API{
-		Prefix: path, Audiences: h.deps.Audiences, Write: errorWriter(target), Before: checkVersion, AnyContentType: true,
-	})
+// paced serves a caller that keeps its pace (MTR-25).
+func (h *Handler) paced(serve web.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if h.deps.Throttle != nil {
+			if err := h.deps.Throttle.Take(web.Caller(r.Context())); err != nil {
+				return err
+			}
+		}
+		return serve(w, r)
+	}
+}
+
+// checkAudience refuses an application whose token is meant for managed identities only (MTR-29).
+func (h *Handler) checkAudience(r *http.Request) error {
+	if len(h.deps.IdentityAudiences) == 0 || web.Caller(r.Context()).Kind == account.ManagedIdentity {
+		return nil
+	}
+	token, _ := web.Bearer(r.Header.Get("Authorization"))
+	_, err := h.deps.Tokens.Verify(r.Context(), token, h.deps.Audiences)
+	return err
 }
 
 const versionParameter = "api-version"

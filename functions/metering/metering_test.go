@@ -25,6 +25,7 @@ import (
 	meteringfn "stoa/functions/metering"
 	"stoa/shared/account"
 	"stoa/shared/fault"
+	"stoa/shared/message"
 	"stoa/shared/metering"
 	"stoa/shared/offer"
 	"stoa/shared/store"
@@ -67,6 +68,10 @@ func (r resources) Find(ctx context.Context, wanted map[string]time.Time) map[st
 	return metering.FindEach(ctx, slices.Collect(maps.Keys(wanted)), r.Resource)
 }
 
+func (resources) Owner(context.Context, string, string) (metering.Owner, error) {
+	return metering.Owner{TenantID: "t1", AppID: "a1"}, nil
+}
+
 func (resources) Resource(_ context.Context, ref string) (metering.Resource, error) {
 	switch ref {
 	case away:
@@ -88,20 +93,32 @@ func (resources) Resource(_ context.Context, ref string) (metering.Resource, err
 type api struct {
 	handler http.Handler
 	routes  routers.Router
+	usage   *store.Usage
+	outbox  *storetest.Outbox
+}
+
+var callers = tokens{
+	"app": {Kind: account.App, TenantID: "t1", AppID: "a1"}, "foreign": {Kind: account.App, TenantID: "t1", AppID: "a2"},
+	"user": {Kind: account.User, TenantID: "t1", ObjectID: "o"}, "identity": {Kind: account.ManagedIdentity, TenantID: "t1", AppID: "m"},
 }
 
 func newAPI(t testing.TB) api {
 	t.Helper()
 	clock := func() time.Time { return now }
-	rt, err := web.New(web.Deps{Verifier: tokens{
-		"app": {Kind: account.App, TenantID: "t1", AppID: "a1"}, "foreign": {Kind: account.App, TenantID: "t1", AppID: "a2"},
-		"user": {Kind: account.User, TenantID: "t1", ObjectID: "o"}, "identity": {Kind: account.ManagedIdentity, TenantID: "t1", AppID: "m"},
-	}, Accounts: nobody{}, Now: clock, NewID: storetest.Counter("request")})
+	db, outbox := storetest.NewTwin(clock)
+	usage := store.NewUsage(db, message.UsageAccepted)
+	service, err := metering.New(metering.Deps{Resources: resources{}, Store: usage, Now: clock, NewID: storetest.Counter("event")})
 	require.NoError(t, err)
-	db, _ := storetest.NewTwin(clock)
-	service, err := metering.New(metering.Deps{Resources: resources{}, Store: store.NewUsage(db), Now: clock, NewID: storetest.Counter("event")})
+	return serve(t, meteringfn.Deps{Metering: service}, api{usage: usage, outbox: outbox})
+}
+
+// serve mounts a handler.
+func serve(t testing.TB, d meteringfn.Deps, a api) api {
+	t.Helper()
+	rt, err := web.New(web.Deps{Verifier: callers, Accounts: nobody{}, Now: func() time.Time { return now }, NewID: storetest.Counter("request")})
 	require.NoError(t, err)
-	h, err := meteringfn.New(meteringfn.Deps{Metering: service, Audiences: []string{"m"}})
+	d.Audiences = []string{"m"}
+	h, err := meteringfn.New(d)
 	require.NoError(t, err)
 	h.Routes(rt)
 	doc, err := openapi3.NewLoader().LoadFromData(description)
@@ -109,7 +126,21 @@ func newAPI(t testing.TB) api {
 	require.NoError(t, doc.Validate(t.Context()))
 	routes, err := gorillamux.NewRouter(doc)
 	require.NoError(t, err)
-	return api{rt, routes}
+	a.handler, a.routes = rt, routes
+	return a
+}
+
+// count counts what was announced, as the queue's handler does.
+func (a api) count(t testing.TB) {
+	t.Helper()
+	require.NoError(t, a.usage.Flush(t.Context()))
+	counter, err := metering.NewCounter(a.usage)
+	require.NoError(t, err)
+	for _, m := range a.outbox.Take(message.UsageAccepted) {
+		var announced metering.Announced
+		require.NoError(t, json.Unmarshal(m.Body, &announced))
+		require.NoError(t, counter.Count(t.Context(), announced))
+	}
 }
 
 // call sends a request and checks the answer against the description.
@@ -210,6 +241,18 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Every path of the contract is below /api, with and without a closing slash, and nothing else is.
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	for path, method := range map[string]string{"/usageEvent": "POST", "/batchUsageEvent": "POST", "/usageEvents": "GET"} {
+		for target, want := range map[string]int{"/api" + path: 403, "/api" + path + "/": 403, path: 404, "/api" + path + "/x": 404} {
+			status, _ := a.send(t, method, target+version, "", "")
+			require.Equal(t, want, status, "MTR-20 %s %s", method, target)
+		}
+	}
+}
+
 func TestMethodsAndHeaders(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
@@ -255,6 +298,9 @@ func TestBatchAndReadBack(t *testing.T) {
 	require.Equal(t, "usageEventRequest", answer.Result[2].Error.Target)
 	require.NotContains(t, body, "secret")
 
+	_, body = a.call(t, "GET", read+"&usageStartDate=2022-03-02", "app", "")
+	require.Equal(t, "[]", body, "it is read back when it is counted")
+	a.count(t)
 	_, body = a.call(t, "GET", read+"&usageStartDate=2022-03-02&usageEndDate=2022-03-02", "app", "")
 	require.Equal(t, `[{"usageDate":"2022-03-02T00:00:00Z","usageResourceId":"`+sub1+`","dimension":"email","planId":"basic","planName":"","offerId":"cns",`+
 		`"offerName":"","offerType":"SaaS","azureSubscriptionId":"","reconStatus":"Submitted","submittedQuantity":5.0,"processedQuantity":0.0,"submittedCount":1}]`, body)
@@ -263,11 +309,16 @@ func TestBatchAndReadBack(t *testing.T) {
 		require.Equal(t, want, body, query)
 	}
 	_, body = a.call(t, "GET", read+"&usageStartDate=2022-03-02", "foreign", "")
-	require.Equal(t, "[]", body, "only what the caller has reported")
+	require.Equal(t, "[]", body, "MTR-86 only what is of the caller's offers")
 }
 
+// Whatever arrives, the answer is JSON with a status of the contract; a batch has a result for each item.
 func FuzzBodies(f *testing.F) {
-	for _, seed := range []string{good, `{"request":[` + good + `]}`, `{"request":[null,{}]}`, `{"quantity":1e999}`, `{"quantity":-0}`, `[]`, `{"request":{}}`, "\xef\xbb\xbf{}"} {
+	for _, seed := range []string{
+		good, `{"request":[` + good + `]}`, `{"request":[null,{}]}`, `{"quantity":1e999}`, `{"quantity":-0}`, `[]`, `{"request":{}}`, "\xef\xbb\xbf{}",
+		`{"request":[` + strings.Repeat("0,", 24) + `0]}`, `{"REQUEST":[{"Quantity":1.5E+3,"quantity":"x"}],"request":[[]]}`, `{"request":[{"resourceUri":"` + sub1 + `"}]}`,
+		`{"resourceId":{"a":[1,{}]},"planId":"\ud800","dimension":"\u0000"}`,
+	} {
 		f.Add(seed)
 	}
 	a := newAPI(f)
@@ -276,6 +327,18 @@ func FuzzBodies(f *testing.F) {
 			status, answer := a.send(t, "POST", target, "app", body)
 			require.True(t, json.Valid(answer.Body.Bytes()))
 			require.Contains(t, []int{200, 400, 403, 409, 413}, status)
+			if target == single || status != 200 {
+				continue
+			}
+			var got struct {
+				Count  int
+				Result []struct{ Status metering.Status }
+			}
+			require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &got))
+			require.Len(t, got.Result, got.Count)
+			for _, r := range got.Result {
+				require.NotEmpty(t, metering.InfoOf(r.Status).Status)
+			}
 		}
 	})
 }
@@ -287,6 +350,8 @@ func TestDescribedStatuses(t *testing.T) {
 	require.NoError(t, err)
 	large := `{"request":"` + strings.Repeat("x", 1<<20) + `"}`
 	batchOf := func(event string) string { return `{"request":[` + event + `]}` }
+	slow, err := metering.NewThrottle(metering.Pace{PerSecond: 1, Burst: 1}, func() time.Time { return now })
+	require.NoError(t, err)
 	type request struct{ token, target, body string }
 	for path, requests := range map[string][]request{
 		"/api/usageEvent": {
@@ -310,6 +375,12 @@ func TestDescribedStatuses(t *testing.T) {
 			status, _ := a.call(t, method, r.target, r.token, r.body)
 			sent[strconv.Itoa(status)] = true
 		}
+		throttled := serve(t, meteringfn.Deps{Metering: new(metering.Service), Throttle: slow}, api{})
+		require.NoError(t, slow.Take(callers["app"]), path)
+		status, _ := throttled.call(t, method, requests[0].target, "app", "{}")
+		sent[strconv.Itoa(status)] = true
+		slow, err = metering.NewThrottle(metering.Pace{PerSecond: 1, Burst: 1}, func() time.Time { return now })
+		require.NoError(t, err)
 		listed := map[string]bool{}
 		for status := range described.Responses.Map() {
 			listed[status] = true

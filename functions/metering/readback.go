@@ -12,13 +12,13 @@ import (
 
 	"stoa/shared/fault"
 	"stoa/shared/metering"
+	"stoa/shared/offer"
 	"stoa/shared/web"
 )
 
-// reported reads usage back as a bare array (MTR-86 to MTR-90). No SaaS resource has an Azure subscription, so
-// whoever asks for one gets nothing.
+// reported reads usage back as a bare array (MTR-86 to MTR-90).
 func (h *Handler) reported(w http.ResponseWriter, r *http.Request) error {
-	filter, azureSubscription, err := parseFilter(r.URL.Query())
+	filter, err := parseFilter(r.URL.Query())
 	if err != nil {
 		return err
 	}
@@ -26,11 +26,9 @@ func (h *Handler) reported(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := []wireDay{}
-	for _, d := range days {
-		if azureSubscription == "" {
-			out = append(out, dayOf(d))
-		}
+	out := make([]wireDay, len(days))
+	for i, d := range days {
+		out[i] = dayOf(d)
 	}
 	return web.WriteJSON(w, http.StatusOK, out)
 }
@@ -54,11 +52,14 @@ type wireDay struct {
 
 func dayOf(d metering.Day) wireDay {
 	return wireDay{
-		UsageDate: d.Date.UTC().Format(time.RFC3339), UsageResourceID: d.ResourceID, Dimension: d.Dimension, PlanID: d.PlanID,
-		OfferID: d.OfferID, OfferType: "SaaS", ReconStatus: d.Recon,
-		SubmittedQuantity: number(d.Submitted), ProcessedQuantity: number(decimal.Zero), SubmittedCount: d.Count,
+		UsageDate: d.Date.UTC().Format(time.RFC3339), UsageResourceID: d.ResourceID, Dimension: d.Dimension, PlanID: d.PlanID, PlanName: d.PlanName,
+		OfferID: d.OfferID, OfferName: d.OfferName, OfferType: offerTypes[d.Kind], AzureSubscriptionID: d.AzureSubscription,
+		ReconStatus: d.Recon, SubmittedQuantity: number(d.Sum), ProcessedQuantity: number(d.Processed), SubmittedCount: d.Count(),
 	}
 }
+
+// offerTypes are the types of offers by the kind of their resources.
+var offerTypes = map[metering.Kind]string{metering.SaaSKind: offer.TypeSaaS, metering.ManagedAppKind: offer.TypeAzureApplication}
 
 // number is a quantity with at least one decimal, as the API writes sums.
 func number(d decimal.Decimal) json.Number {
@@ -73,28 +74,29 @@ func number(d decimal.Decimal) json.Number {
 const maxFilter = 128
 
 // parseFilter reads the query, whose names are matched without case (MTR-87).
-func parseFilter(query url.Values) (f metering.Filter, azureSubscription string, err error) {
+func parseFilter(query url.Values) (f metering.Filter, err error) {
 	values := map[string]string{}
 	for name, list := range query {
 		values[strings.ToLower(name)] = list[0]
 	}
 	for _, name := range []string{"offerId", "planId", "dimension", "azureSubscriptionId", "reconStatus"} {
 		if utf8.RuneCountInString(values[strings.ToLower(name)]) > maxFilter {
-			return f, "", fault.New(fault.Invalid, string(metering.BadArgument), name, "The %s may have %d characters at most.", name, maxFilter)
+			return f, fault.New(fault.Invalid, string(metering.BadArgument), name, "The %s may have %d characters at most.", name, maxFilter)
 		}
 	}
 	f.Offer, f.Plan, f.Dimension, f.Recon = values["offerid"], values["planid"], values["dimension"], values["reconstatus"]
+	f.AzureSubscription = values["azuresubscriptionid"]
 	if f.Start, _, err = parseDate(values["usagestartdate"]); err != nil {
-		return f, "", badDate("usageStartDate")
+		return f, badDate("usageStartDate")
 	}
 	var wholeDay bool
 	if f.End, wholeDay, err = parseDate(values["usageenddate"]); err != nil {
-		return f, "", badDate("usageEndDate")
+		return f, badDate("usageEndDate")
 	}
 	if wholeDay {
 		f.End = f.End.AddDate(0, 0, 1)
 	}
-	return f, values["azuresubscriptionid"], nil
+	return f, nil
 }
 
 func badDate(target string) error {

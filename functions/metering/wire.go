@@ -76,10 +76,19 @@ func (e wireEvent) accepted(r metering.Result) wireItem {
 	item := e.echo()
 	item.Status, item.UsageEventID = r.Status, r.Usage.EventID
 	item.MessageTime = r.Usage.AcceptedAt.UTC().Format(messageTimeLayout)
-	if text := string(item.ResourceID); text == "" || text == "null" { // MTR-37
+	if !sent(item.ResourceID) { // MTR-37
 		item.ResourceID = quoted(r.Usage.ResourceID)
 	}
+	if !sent(item.ResourceURI) && r.Usage.ResourceURI != "" {
+		item.ResourceURI = quoted(r.Usage.ResourceURI)
+	}
 	return item
+}
+
+// sent reports whether a member has a value.
+func sent(raw json.RawMessage) bool {
+	text := string(raw)
+	return text != "" && text != "null" && text != `""`
 }
 
 // item is the answer for one event of a batch.

@@ -2,7 +2,6 @@ package offers
 
 import (
 	"bytes"
-	"image/png"
 	"net/http"
 	"regexp"
 	"slices"
@@ -17,17 +16,20 @@ import (
 
 // Kinds of upload.
 const (
-	kindLogo     = "largeLogo"
-	kindDocument = "document"
-	kindPackage  = "package"
+	kindLogo       = "largeLogo"
+	kindMediumLogo = "mediumLogo"
+	kindSmallLogo  = "smallLogo"
+	kindScreenshot = "screenshot"
+	kindThumbnail  = "videoThumbnail"
+	kindDocument   = "document"
+	kindPackage    = "package"
 
 	mediaContainer   = "media"
 	packageContainer = "packages"
 	linkLife         = time.Hour
-	maxLogo          = 2 << 20
 	maxDocument      = 20 << 20
-	logoMin, logoMax = 216, 350 // pixels of a side (SAS-22)
 	maxDocuments     = 3
+	maxScreenshots   = 5
 	maxFile          = 1024 // characters of a blob's name
 	maxFileName      = 255  // characters of the name that customers see
 )
@@ -53,12 +55,12 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	}
 	container, name := mediaContainer, ""
 	switch in.Kind {
-	case kindLogo, kindDocument:
+	case kindLogo, kindMediumLogo, kindSmallLogo, kindScreenshot, kindThumbnail, kindDocument:
 		name = assetFolder(o.PublisherID, o.OfferID, in.Kind) + h.deps.NewID() + "/" + in.FileName
 	case kindPackage:
 		container, name = packageContainer, o.PublisherID+"/"+o.OfferID+"/"+in.FileName
 	default:
-		return fault.New(fault.Invalid, offer.CodeInvalid, "kind", "The kind is largeLogo, document or package.")
+		return fault.New(fault.Invalid, offer.CodeInvalid, "kind", "The kind is %s, document or package.", strings.Join(imageKinds, ", "))
 	}
 	link, err := h.deps.Links.UploadLink(container, name, linkLife)
 	if err != nil {
@@ -73,7 +75,8 @@ func assetFolder(publisherID, offerID, kind string) string {
 	return publisherID + "/" + offerID + "/" + kind + "/"
 }
 
-// asset takes an uploaded logo or document into the listing after a look at its bytes (SAS-22 to SAS-24).
+// asset takes an uploaded picture or document into the listing after a look at its bytes (SAS-22 to SAS-24). The name
+// is that of a document and the caption of a screenshot.
 func (h *Handler) asset(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Kind string `json:"kind"`
@@ -87,8 +90,8 @@ func (h *Handler) asset(w http.ResponseWriter, r *http.Request) error {
 	if _, err := h.deps.Catalogue.Offer(r.Context(), d.PublisherID, d.OfferID); err != nil {
 		return err
 	}
-	if in.Kind != kindLogo && in.Kind != kindDocument {
-		return fault.New(fault.Invalid, offer.CodeInvalid, "kind", "The kind is largeLogo or document.")
+	if in.Kind != kindDocument && !slices.Contains(imageKinds, in.Kind) {
+		return fault.New(fault.Invalid, offer.CodeInvalid, "kind", "The kind is %s or document.", strings.Join(imageKinds, ", "))
 	}
 	if !strings.HasPrefix(in.File, assetFolder(d.PublisherID, d.OfferID, in.Kind)) || strings.Contains(in.File, "..") || len(in.File) > maxFile {
 		return fault.New(fault.Invalid, offer.CodeInvalid, "file", "The file must be one that was uploaded for this offer and kind.")
@@ -96,8 +99,14 @@ func (h *Handler) asset(w http.ResponseWriter, r *http.Request) error {
 	if utf8.RuneCountInString(in.Name) > maxFileName {
 		return tooLong("name", maxFileName)
 	}
-	if err := h.checkAsset(r, in.Kind, in.File, in.Name); err != nil {
+	content, err := h.checkAsset(r, in.Kind, in.File, in.Name)
+	if err != nil {
 		return err
+	}
+	if in.Kind == kindLogo {
+		if err := h.shrink(r.Context(), in.File, content); err != nil {
+			return err
+		}
 	}
 	o, err := h.deps.Offers.Edit(r.Context(), d, func(c *offer.Content) error { return take(c, in.Kind, in.File, in.Name) })
 	if err != nil {
@@ -106,56 +115,67 @@ func (h *Handler) asset(w http.ResponseWriter, r *http.Request) error {
 	return h.answer(w, http.StatusOK, o)
 }
 
-func (h *Handler) checkAsset(r *http.Request, kind, file, name string) error {
-	limit := int64(maxLogo)
+// checkAsset reads an uploaded file and looks at its bytes.
+func (h *Handler) checkAsset(r *http.Request, kind, file, name string) ([]byte, error) {
+	limit := int64(maxImage)
 	if kind == kindDocument {
 		limit = maxDocument
 	}
 	content, err := h.deps.Files.Read(r.Context(), mediaContainer, file, limit)
 	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.Invalid, "NotUploaded", "file", "The file was not uploaded yet.").Because(err)
+		return nil, fault.New(fault.Invalid, "NotUploaded", "file", "The file was not uploaded yet.").Because(err)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if kind == kindLogo {
-		return checkLogo(content)
+	if (kind == kindDocument || kind == kindScreenshot) && strings.TrimSpace(name) == "" {
+		return nil, fault.New(fault.Invalid, offer.CodeRequired, "name", "A document has a name, and a screenshot a caption, of at most %d characters.", maxFileName)
 	}
-	if strings.TrimSpace(name) == "" {
-		return fault.New(fault.Invalid, offer.CodeRequired, "name", "A document has a name of at most %d characters.", maxFileName)
+	if kind != kindDocument {
+		return content, checkImage(kind, content)
 	}
 	if !bytes.HasPrefix(content, []byte("%PDF-")) { // SAS-24
-		return fault.New(fault.Invalid, "NotPDF", "file", "The document is not a PDF.")
+		return nil, fault.New(fault.Invalid, "NotPDF", "file", "The document is not a PDF.")
 	}
-	return nil
+	return content, nil
 }
 
-// checkLogo wants a square PNG of 216 to 350 pixels by its bytes (SAS-22, SAS-23).
-func checkLogo(content []byte) error {
-	config, err := png.DecodeConfig(bytes.NewReader(content))
-	if err != nil {
-		return fault.New(fault.Invalid, "NotPNG", "file", "The logo is not a PNG image.").Because(err)
-	}
-	if config.Width != config.Height || config.Width < logoMin || config.Width > logoMax {
-		return fault.New(fault.Invalid, "WrongImageSize", "file", "The logo has %d x %d pixels; it must be square with sides of %d to %d.", config.Width, config.Height, logoMin, logoMax)
-	}
-	return nil
-}
-
-// take puts the file into the listing. The same document again only changes its name.
+// take puts the file into the listing. The same file again only changes its name. A video's thumbnail is named when
+// the video is saved.
 func take(c *offer.Content, kind, file, name string) error {
-	if kind == kindLogo {
-		c.Listing.LargeLogo = file
-		return nil
+	l := &c.Listing
+	switch kind {
+	case kindLogo:
+		l.TakeLogo(file, scaledName(file, mediumSide), scaledName(file, smallSide))
+	case kindMediumLogo:
+		l.MediumLogo, l.OwnMedium = file, true
+	case kindSmallLogo:
+		l.SmallLogo, l.OwnSmall = file, true
+	case kindScreenshot:
+		at := slices.IndexFunc(l.Screenshots, func(s offer.Screenshot) bool { return s.Blob == file })
+		switch {
+		case at >= 0:
+			l.Screenshots[at].Caption = name
+		case len(l.Screenshots) >= maxScreenshots:
+			return fault.New(fault.Invalid, offer.CodeLimit, "listing.screenshots", "An offer has at most %d screenshots.", maxScreenshots)
+		default:
+			l.Screenshots = append(l.Screenshots, offer.Screenshot{Blob: file, Caption: name})
+		}
+	case kindDocument:
+		return takeDocument(l, file, name)
 	}
-	at := slices.IndexFunc(c.Listing.Documents, func(f offer.File) bool { return f.Blob == file })
+	return nil
+}
+
+func takeDocument(l *offer.Listing, file, name string) error {
+	at := slices.IndexFunc(l.Documents, func(f offer.File) bool { return f.Blob == file })
 	switch {
 	case at >= 0:
-		c.Listing.Documents[at].Name = name
-	case len(c.Listing.Documents) >= maxDocuments:
+		l.Documents[at].Name = name
+	case len(l.Documents) >= maxDocuments:
 		return fault.New(fault.Invalid, offer.CodeLimit, "listing.documents", "An offer has at most %d documents.", maxDocuments)
 	default:
-		c.Listing.Documents = append(c.Listing.Documents, offer.File{Name: name, Blob: file})
+		l.Documents = append(l.Documents, offer.File{Name: name, Blob: file})
 	}
 	return nil
 }

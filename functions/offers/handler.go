@@ -1,5 +1,5 @@
 // Package offers serves everything about offers: the Cloud Partner Portal API (CPP-1 to CPP-49), the pages of the
-// portal, what the storefront shows of live offers, and the certification verdict of an operator.
+// portal, what the storefront shows of live offers, and what staff do: certification and announcements.
 //
 // Handlers decode, call one operation of offer or publish, and encode. The wire shapes of the portal API live
 // here, apart from the domain.
@@ -29,7 +29,7 @@ type Catalogue interface {
 	offer.Reader
 	offer.Store
 	publish.Store
-	LiveOffers(ctx context.Context, after string, limit int) ([]offer.Version, string, error)
+	publish.Board
 }
 
 // Links makes links for up- and download that need no token.
@@ -38,9 +38,10 @@ type Links interface {
 	DownloadLink(container, name string, life time.Duration) (string, error)
 }
 
-// Files reads uploaded files.
+// Files reads uploaded files, and keeps those that are made of them. PutNew is a Conflict for a name that is there.
 type Files interface {
 	Read(ctx context.Context, container, name string, limit int64) ([]byte, error)
+	PutNew(ctx context.Context, container, name string, data []byte, contentType string) error
 }
 
 // Allower decides what a caller may do for a publisher.

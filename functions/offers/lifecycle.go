@@ -1,6 +1,7 @@
 package offers
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -100,6 +101,7 @@ type overview struct {
 	PreviewLinks  []string          `json:"previewLinks"`
 	LiveLinks     []string          `json:"liveLinks"`
 	Validation    []publish.Message `json:"validationReport,omitempty"`
+	ReportURL     string            `json:"validationReportUrl,omitempty"`
 	Certification *publish.Report   `json:"certificationReport,omitempty"`
 	Differs       bool              `json:"previewDiffersFromLive"`
 	Actions       []string          `json:"actions"`
@@ -117,20 +119,47 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := overview{
 		Status: o.Status, StatusText: o.Status.Text(), Version: o.Version, Phases: []overviewPhase{}, PreviewLinks: []string{}, LiveLinks: []string{},
-		Differs: o.Preview != nil && o.Production != nil && o.Preview.Snapshot != o.Production.Snapshot, Actions: actions(&o, sub), // PUB-30
+		Differs: o.Preview != nil && o.Production != nil && o.Preview.Submission != o.Production.Submission, Actions: actions(&o, sub), // PUB-30
 	}
-	link := "/storefront/v1/offers/" + o.PublisherID + "/" + o.OfferID
-	if o.Preview != nil {
-		out.PreviewLinks = append(out.PreviewLinks, link+"?slot=preview")
+	if out.PreviewLinks, err = h.links(r.Context(), &o, o.Preview, h.deps.Catalogue.InPreview); err != nil {
+		return err
 	}
-	if o.Production != nil {
-		out.LiveLinks = append(out.LiveLinks, link)
+	if !o.Withdrawn {
+		if out.LiveLinks, err = h.links(r.Context(), &o, o.Production, h.deps.Catalogue.Live); err != nil {
+			return err
+		}
 	}
 	if sub != nil {
+		if _, ok := sub.Validation(); ok { // SAS-64
+			out.ReportURL = "/portal/v1/publishers/" + o.PublisherID + "/offers/" + o.OfferID + "/validationReport?submission=" + strconv.Itoa(sub.Number)
+		}
 		out.SubmissionID, out.State, out.Certification, out.Validation = sub.ID, sub.State, sub.Certification, sub.Warnings()
 		out.Phases = phasesOf(sub)
 	}
 	return web.WriteJSON(w, http.StatusOK, out)
+}
+
+// links lead to a version, one for each store that shows it (PUB-25, SAS-65).
+func (h *Handler) links(ctx context.Context, o *offer.Offer, slot *offer.Frozen, read func(context.Context, string, string) (offer.Version, error)) ([]string, error) {
+	out := []string{}
+	if slot == nil {
+		return out, nil
+	}
+	v, err := read(ctx, o.PublisherID, o.OfferID)
+	if fault.Is(err, fault.NotFound) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	link := "/storefront/v1/offers/" + o.PublisherID + "/" + o.OfferID + "?"
+	if v.Slot == offer.Preview {
+		link += "slot=preview&"
+	}
+	for _, store := range v.Stores() {
+		out = append(out, link+"store="+string(store))
+	}
+	return out, nil
 }
 
 func phasesOf(sub *publish.Submission) []overviewPhase {
@@ -167,31 +196,20 @@ func actions(o *offer.Offer, sub *publish.Submission) []string {
 	}
 	if o.Status != offer.StatusPublishInProgress && o.Status != offer.StatusPendingStopDistribution {
 		out = append(out, "publish")
+		if o.Production != nil && !o.Withdrawn {
+			out = append(out, "stopDistribution")
+		}
 	}
 	return out
 }
 
-// history lists events, the newest first (PUB-59).
-func (h *Handler) history(w http.ResponseWriter, r *http.Request) error {
-	publisherID, offerID := r.PathValue("publisherId"), r.PathValue("offerId")
-	scope := "portal/history/" + publisherID + "/" + offerID
-	after, err := h.deps.Pages.Decode(scope, r.URL.Query().Get("continuation"))
-	if err != nil {
-		return err
-	}
-	if _, err := h.deps.Catalogue.Offer(r.Context(), publisherID, offerID); err != nil {
-		return err
-	}
-	events, next, err := h.deps.Catalogue.History(r.Context(), publisherID, offerID, after, 100)
-	if err != nil {
-		return err
-	}
-	return web.WriteJSON(w, http.StatusOK, listing[offer.Event]{Items: append([]offer.Event{}, events...), Continuation: h.deps.Pages.Encode(scope, next)})
-}
-
-// Operator mounts the verdict of an operator on a submission that waits for certification.
+// Operator mounts what staff do: the verdict on a submission that waits for certification, with what to look at, and
+// announcements.
 func (h *Handler) Operator(g *web.Group) {
-	g.Handle(http.MethodPost, "/operator/v1/publishers/{publisherId}/offers/{offerId}/certification", web.Operator(), h.certify)
+	const certification = "/operator/v1/publishers/{publisherId}/offers/{offerId}/certification"
+	g.Handle(http.MethodPost, certification, web.Operator(), h.certify)
+	g.Handle(http.MethodGet, certification, web.Operator(), h.checklist)
+	g.Handle(http.MethodPost, "/operator/v1/announcements", web.Operator(), h.announce)
 }
 
 // verdict is the body of a certification.

@@ -32,6 +32,9 @@ func (h *Handler) Portal(g *web.Group) {
 	g.Handle(http.MethodPost, one+"/uploads", web.Publisher(mayUpload), h.upload)
 	g.Handle(http.MethodPut, one+"/listing/assets", web.Publisher(mayEdit), h.asset)
 	g.Handle(http.MethodGet, one+"/packages/{name}/report", web.Publisher(mayRead), h.packageReport)
+	g.Handle(http.MethodGet, one+"/validationReport", web.Publisher(mayRead), h.validationReport)
+	h.distribution(g)
+	h.audiences(g)
 }
 
 // view is an offer as the portal shows it.

@@ -54,6 +54,19 @@ type detail struct {
 	OfferURL      string            `json:"offerUrl,omitempty"`
 	TrialURL      string            `json:"trialUrl,omitempty"`
 	Version       int               `json:"version"`
+
+	AppVersion  string             `json:"appVersion,omitempty"`
+	Start       string             `json:"gettingStarted,omitempty"`
+	SupportURL  string             `json:"supportUrl,omitempty"` // the rest of the contacts is not for customers
+	UsefulLinks []offer.UsefulLink `json:"usefulLinks,omitempty"`
+	Screenshots []link             `json:"screenshots,omitempty"`
+	Videos      []shownVideo       `json:"videos,omitempty"`
+}
+
+type shownVideo struct {
+	Name      string `json:"name"`
+	URL       string `json:"url"`
+	Thumbnail string `json:"thumbnail,omitempty"`
 }
 
 type link struct {
@@ -122,7 +135,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if v.Slot == offer.Production && !visible(&v) {
+	if v.Slot == offer.Production && (v.Withdrawn || !visible(&v)) { // PUB-53
 		return fault.New(fault.NotFound, "NotFound", "offerId", "There is no offer %s.", offerID)
 	}
 	return web.WriteJSON(w, http.StatusOK, h.detailOf(v))
@@ -141,6 +154,7 @@ func (h *Handler) detailOf(v offer.Version) detail {
 			out.Documents = append(out.Documents, link{Name: f.Name, URL: url})
 		}
 	}
+	h.showListing(&out, &v.Listing)
 	for _, p := range v.Plans {
 		if (p.Private && v.Slot == offer.Production) || p.Stopped {
 			continue
@@ -151,4 +165,27 @@ func (h *Handler) detailOf(v offer.Version) detail {
 		})
 	}
 	return out
+}
+
+// showListing adds what the listing has beside its texts. A link that cannot be made is left out.
+func (h *Handler) showListing(out *detail, l *offer.Listing) {
+	out.AppVersion, out.Start, out.UsefulLinks = l.AppVersion, l.Start, l.UsefulLinks
+	if l.Support != nil {
+		out.SupportURL = l.Support.SupportURL
+	}
+	media := func(blob string) string {
+		url, err := h.deps.Links.DownloadLink(mediaContainer, blob, mediaLife)
+		if err != nil {
+			return ""
+		}
+		return url
+	}
+	for _, s := range l.Screenshots {
+		if url := media(s.Blob); url != "" {
+			out.Screenshots = append(out.Screenshots, link{Name: s.Caption, URL: url})
+		}
+	}
+	for _, video := range l.Videos {
+		out.Videos = append(out.Videos, shownVideo{Name: video.Name, URL: video.URL, Thumbnail: media(video.Thumbnail)})
+	}
 }

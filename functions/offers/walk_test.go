@@ -41,17 +41,24 @@ func (t tokens) Verify(_ context.Context, bearer string, _ []string) (account.Ca
 	return c, nil
 }
 
-// grants lets the publisher's application do everything for contoso.
-type grants struct{}
+// grants lets the publisher's application do everything for contoso but what it lacks.
+type grants struct{ lacks account.Permission }
 
-func (grants) Allow(_ context.Context, c account.Caller, publisherID string, _ account.Permission) error {
-	if c.AppID == "a1" && publisherID == "contoso" {
+func (g *grants) Allow(_ context.Context, c account.Caller, publisherID string, p account.Permission) error {
+	if c.AppID == "a1" && publisherID == "contoso" && p != g.lacks {
 		return nil
 	}
 	return fault.New(fault.Forbidden, "Forbidden", "", "no")
 }
 
-func (grants) Operator(c account.Caller) bool { return c.AppID == "op" }
+func (*grants) Operator(c account.Caller) bool { return c.AppID == "op" }
+
+// owners are told about every publisher.
+type owners struct{}
+
+func (owners) Recipients(context.Context, string) ([]string, error) {
+	return []string{"eva@contoso.com"}, nil
+}
 
 // marked seals so that a test sees it.
 type marked struct{}
@@ -85,6 +92,7 @@ type bench struct {
 	store     *store.Offers
 	certifier *certifier
 	packages  *packages.Service
+	grants    *grants
 
 	mu  sync.Mutex
 	now time.Time
@@ -99,20 +107,20 @@ func (b *bench) clock() time.Time {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, blobs: &blobstest.Account{}, certifier: &certifier{result: publish.Passed}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	b := &bench{t: t, blobs: &blobstest.Account{}, certifier: &certifier{result: publish.Passed}, grants: &grants{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	db, outbox := storetest.NewTwin(b.clock)
 	snapshots := store.NewSnapshots(b.blobs)
 	b.outbox, b.store = outbox, store.NewOffers(db, snapshots)
-	b.packages = &packages.Service{Uploads: uploads{b.blobs}, Reports: store.NewReports(b.blobs), Store: b.store, Now: b.clock}
-	b.publish = &publish.Service{Store: b.store, Snapshots: snapshots, Certifier: b.certifier, Packages: b.packages, Now: b.clock}
+	b.packages = &packages.Service{Uploads: uploads{b.blobs}, Reports: store.NewReports(b.blobs), Store: b.store, Offers: b.store, Processed: store.NewProcessed(b.blobs), Now: b.clock}
+	b.publish = &publish.Service{Store: b.store, Snapshots: snapshots, Certifier: b.certifier, Packages: b.packages, Contacts: owners{}, Now: b.clock}
 	h := offers.New(offers.Deps{
-		Offers:  &offer.Service{Store: b.store, Sealer: marked{}, Now: b.clock},
-		Publish: b.publish, Packages: b.packages, Catalogue: b.store, Links: b.blobs, Files: b.blobs, Accounts: grants{},
+		Offers:  &offer.Service{Store: b.store, Sealer: marked{}, Registrations: b.store, Now: b.clock},
+		Publish: b.publish, Packages: b.packages, Catalogue: b.store, Links: b.blobs, Files: b.blobs, Accounts: b.grants,
 		Pages: web.Pages{Key: bytes.Repeat([]byte{1}, 32)}, Now: b.clock, NewID: storetest.Counter("f"),
 	})
 	rt, err := web.New(web.Deps{
 		Verifier: tokens{"app": {Kind: account.App, TenantID: "t1", AppID: "a1"}, "other": {Kind: account.App, AppID: "a2"}, "op": {Kind: account.App, AppID: "op"}},
-		Accounts: grants{}, Now: b.clock, NewID: storetest.Counter("r"),
+		Accounts: b.grants, Now: b.clock, NewID: storetest.Counter("r"),
 	})
 	require.NoError(t, err)
 	h.Routes(rt)
@@ -231,8 +239,9 @@ func TestFirstPublication(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.saasOffer()
-	refused := b.must(422, "POST", saas+"/publish", nil)
-	require.Equal(t, "listing.searchResultsSummary", refused["error"].(object)["target"])
+	refused := b.must(409, "POST", saas+"/publish", nil)["error"].(object)
+	require.Equal(t, "PagesIncomplete", refused["code"]) // SAS-61
+	require.Equal(t, "listing.searchResultsSummary", refused["details"].([]any)[0].(object)["target"])
 	require.Empty(t, b.outbox.Messages(message.PublishSteps))
 
 	b.must(200, "PUT", saas+"/pages/offerListing", object{"listing": object{"searchResultsSummary": "One line"}})
@@ -244,7 +253,7 @@ func TestFirstPublication(t *testing.T) {
 	b.must(404, "GET", "/storefront/v1/offers/contoso/contoso-saas", nil)
 
 	live := b.must(202, "POST", saas+"/golive", nil)
-	require.Len(t, live["openWarnings"], 1) // the description is short
+	require.Len(t, live["openWarnings"], 5) // the description is short, and four things are missing
 	b.must(409, "POST", saas+"/golive", nil)
 	b.run()
 	overview := b.must(200, "GET", saas+"/overview", nil)
@@ -471,9 +480,37 @@ func TestAssetsByTheirBytes(t *testing.T) {
 		{"SAS-22 one more", "largeLogo", logo(t, 351, 351), 400},
 		{"SAS-22 not square", "largeLogo", logo(t, 216, 217), 400},
 		{"SAS-23 text called png", "largeLogo", []byte("hello"), 400},
+		{"SAS-22 own medium", "mediumLogo", logo(t, 90, 90), 200},
+		{"SAS-22 own medium, one less", "mediumLogo", logo(t, 89, 89), 400},
+		{"SAS-22 own small", "smallLogo", logo(t, 48, 48), 200},
+		{"SAS-22 own small, one more", "smallLogo", logo(t, 49, 49), 400},
+		{"SAS-23 screenshot", "screenshot", logo(t, 1280, 720), 200},
+		{"SAS-23 screenshot, one less", "screenshot", logo(t, 1279, 720), 400},
+		{"SAS-23 screenshot, one more", "screenshot", logo(t, 1280, 721), 400},
+		{"SAS-23 thumbnail", "videoThumbnail", logo(t, 1280, 720), 200},
+		{"SAS-23 thumbnail of another size", "videoThumbnail", logo(t, 640, 360), 400},
 		{"SAS-24 PDF", "document", []byte("%PDF-1.4"), 200},
 		{"SAS-24 no PDF", "document", []byte("PDF"), 400},
 	} {
 		b.asset(row.kind, "file.png", row.content, row.status)
 	}
+}
+
+// The smaller logos are made of the large one, and one's own are kept (SAS-22).
+func TestLogosAreMadeOfTheLargeOne(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.must(201, "POST", portal, object{"offerId": "contoso-saas", "offerType": "SaaS", "alias": "Contoso"})
+	listing := b.asset("largeLogo", "logo.png", logo(t, 300, 300), 200)["listing"].(object)
+	for member, side := range map[string]int{"mediumLogo": 90, "smallLogo": 48} {
+		made, err := b.blobs.Read(t.Context(), "media", listing[member].(string), 1<<20)
+		require.NoError(t, err, "SAS-22 %s", member)
+		config, err := png.DecodeConfig(bytes.NewReader(made))
+		require.NoError(t, err)
+		require.Equal(t, []int{side, side}, []int{config.Width, config.Height}, "SAS-22 %s", member)
+	}
+	own := b.asset("mediumLogo", "own.png", logo(t, 90, 90), 200)["listing"].(object)["mediumLogo"]
+	again := b.asset("largeLogo", "other.png", logo(t, 250, 250), 200)["listing"].(object)
+	require.Equal(t, own, again["mediumLogo"], "SAS-22 a replaced one stays")
+	require.NotEqual(t, listing["smallLogo"], again["smallLogo"], "SAS-22 the other is made anew")
 }

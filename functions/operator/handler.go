@@ -38,11 +38,6 @@ type DeadLetters interface {
 	Replay(ctx context.Context, id string) (DeadLetter, error)
 }
 
-// queues are where dead letters come from.
-var queues = []string{
-	message.PublishSteps, message.Webhooks, message.LedgerEvents, message.Leads, message.TestDrives, message.PayoutItems, message.Notifications,
-}
-
 // Handler serves the routes.
 type Handler struct {
 	DeadLetters DeadLetters
@@ -91,8 +86,8 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 		limit = n
 	}
 	queue := query.Get("queue")
-	if queue != "" && !slices.Contains(queues, queue) {
-		return fault.New(fault.Invalid, "InvalidValue", "queue", "must be one of %s", strings.Join(queues, ", "))
+	if queue != "" && !slices.Contains(message.Queues, queue) {
+		return fault.New(fault.Invalid, "InvalidValue", "queue", "must be one of %s", strings.Join(message.Queues, ", "))
 	}
 	scope := "deadletters|" + queue
 	after, err := h.Pages.Decode(scope, query.Get("continuation"))

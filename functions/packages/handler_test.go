@@ -40,6 +40,13 @@ func (u *uploads) OpenPackage(ctx context.Context, name string) (packages.Upload
 	return packages.Upload{ReaderAt: b, Size: b.Size, ETag: b.ETag, Close: b.Close}, nil
 }
 
+// azureApplications says that every offer is one.
+type azureApplications struct{}
+
+func (azureApplications) PackageType(_ context.Context, publisherID, offerID string) (string, string, error) {
+	return "AzureApplication", "pid-" + publisherID + "-" + offerID + "-partnercenter", nil
+}
+
 type bench struct {
 	*packagesfn.Handler
 	service *packages.Service
@@ -54,7 +61,9 @@ func newBench() *bench {
 	clock := func() time.Time { return b.now }
 	db, _ := storetest.NewTwin(clock)
 	offers := store.NewOffers(db, store.NewSnapshots(b.blobs))
-	b.service = &packages.Service{Uploads: b.uploads, Reports: store.NewReports(b.blobs), Store: offers, Now: clock}
+	b.service = &packages.Service{
+		Uploads: b.uploads, Reports: store.NewReports(b.blobs), Store: offers, Offers: azureApplications{}, Processed: store.NewProcessed(b.blobs), Now: clock,
+	}
 	b.Handler = &packagesfn.Handler{Packages: b.service}
 	return b
 }

@@ -1,5 +1,5 @@
 // Package rating turns the business events of the queue "ledger-events" into charge lines and ledger postings
-// (BIL-9 to BIL-12, BIL-23 to BIL-26), and shows staff the accounts.
+// (BIL-9 to BIL-14, BIL-23 to BIL-26, BIL-36 to BIL-65), and shows staff the accounts.
 //
 // At least once, unordered. What makes a message harmless twice is the key of what it writes: a charge line has
 // a source key, a transaction an idempotency key, a posting its place on the account. A message that comes before

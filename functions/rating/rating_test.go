@@ -57,6 +57,11 @@ func TestRun(t *testing.T) {
 		parked string // or is parked with this in its reason
 	}{
 		{"a term", billing.Signal{Kind: billing.SignalTerm, SubscriptionID: "s1", Term: 1}, false, ""},
+		{"BIL-12 a change that is not known yet", billing.Signal{Kind: billing.SignalTerm, SubscriptionID: "s1", Term: 1, OperationID: "o1"}, true, ""},
+		{"BIL-12 a request of a subscription that is not known yet", billing.Signal{Kind: billing.SignalRequest, SubscriptionID: "s2", Term: 2}, true, ""},
+		{"a request of a term that has begun", billing.Signal{Kind: billing.SignalRequest, SubscriptionID: "s1", Term: 1}, false, ""},
+		{"a request before its time", billing.Signal{Kind: billing.SignalRequest, SubscriptionID: "s1", Term: 2}, true, ""},
+		{"a retry of what is not due", billing.Signal{Kind: billing.SignalCollect, SubscriptionID: "s1", Retry: 1}, false, ""},
 		{"usage", billing.Signal{Kind: billing.SignalUsage, ResourceID: "s1", Events: []billing.UsageEvent{{Dimension: "email", Hour: "2026011009"}}}, false, ""},
 		{"an end", billing.Signal{Kind: billing.SignalEnded, SubscriptionID: "ended"}, false, ""},
 		{"BIL-12 a subscription that is not known yet", billing.Signal{Kind: billing.SignalTerm, SubscriptionID: "s2", Term: 1}, true, ""},

@@ -112,7 +112,7 @@ func (s *Service) chargeCycle(ctx context.Context, sub subscription.Subscription
 		if err := line.rate(); err != nil {
 			return c, err
 		}
-		if err := s.charge(ctx, line); err != nil {
+		if err := s.charge(ctx, sub, line); err != nil {
 			return c, err
 		}
 	}

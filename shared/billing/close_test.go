@@ -43,7 +43,7 @@ func (l *breaking) Apply(ctx context.Context, b billing.Batch) error {
 
 func serviceOver(t testing.TB, w *billingtest.World, ledger billing.Ledger) *billing.Service {
 	t.Helper()
-	s, err := billing.New(billing.Deps{Ledger: ledger, Subscriptions: w, Resources: w, Usage: w.Usage, Rates: w.Ledger, Now: w.Now})
+	s, err := billing.New(billing.Deps{Ledger: ledger, Subscriptions: w, Resources: w, Usage: w.Usage, Rates: w.Ledger, Instrument: w.Cards, Now: w.Now})
 	require.NoError(t, err)
 	return s
 }

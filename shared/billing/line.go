@@ -20,6 +20,7 @@ type State string
 const (
 	Pending  State = "pending"  // the customer may still leave for free
 	Firm     State = "firm"     // owed, not yet on an invoice
+	Owed     State = "owed"     // on an invoice that the customer could not be charged for yet
 	Invoiced State = "invoiced" // on an invoice; by card also paid
 	Voided   State = "voided"   // cancelled inside the free window
 	Refunded State = "refunded" // given back in full after it was paid
@@ -28,6 +29,7 @@ const (
 // Kinds of charge lines.
 const (
 	KindTerm     = "term"
+	KindSegment  = "segment" // of a change inside a term
 	KindMetered  = "metered"
 	KindReturned = "returnedOrder" // the share of a refunded line that had been paid out
 )
@@ -49,9 +51,14 @@ type Line struct {
 	Currency       string          `json:"currency"`
 	Quantity       decimal.Decimal `json:"quantity"`
 	UnitPrice      decimal.Decimal `json:"unitPrice"`
-	PeriodStart    string          `json:"periodStart"` // YYYY-MM-DD, included
-	PeriodEnd      string          `json:"periodEnd"`   // YYYY-MM-DD, included
+	PeriodStart    string          `json:"periodStart"`          // YYYY-MM-DD, included
+	PeriodEnd      string          `json:"periodEnd"`            // YYYY-MM-DD, included
+	Days           int             `json:"days,omitempty"`       // of a segment; 0: the price is that of the whole period
+	PeriodDays     int             `json:"periodDays,omitempty"` // of the term of a segment
 	ChargeDate     string          `json:"chargeDate"`
+	ReversesLineID string          `json:"reversesLineId,omitempty"`
+	ReversedBy     string          `json:"reversedBy,omitempty"` // source key of the segment that took its place
+	InvoiceID      string          `json:"invoiceId,omitempty"`
 	Net            int64           `json:"net"`
 	Tax            int64           `json:"tax"`
 	Fee            int64           `json:"fee"`
@@ -74,7 +81,11 @@ func derivedID(key string) string { return uuid.NewSHA1(namespace, []byte(key)).
 // rate computes the amounts of a line and its hash: the price times the quantity, exact, rounded once, and the
 // store fee of the charge date (BIL-2, BIL-3).
 func (l *Line) rate() error {
-	net, err := money.Round(new(big.Rat).Mul(l.UnitPrice.Rat(), l.Quantity.Rat()), l.Currency)
+	exact := new(big.Rat).Mul(l.UnitPrice.Rat(), l.Quantity.Rat())
+	if l.PeriodDays > 0 { // BIL-46
+		exact.Mul(exact, big.NewRat(int64(l.Days), int64(l.PeriodDays)))
+	}
+	net, err := money.Round(exact, l.Currency)
 	if err != nil {
 		return fmt.Errorf("rate %s: %w", l.SourceKey, err)
 	}
@@ -91,25 +102,30 @@ func (l *Line) rate() error {
 	}
 	l.Net, l.Fee, l.Share = net.Minor, fee.Minor, net.Minor-fee.Minor
 	l.ID = LineID(l.SourceKey)
-	l.Hash = hashOf([]string{
-		l.SourceKey, l.ChargeType, l.PublisherID, l.OfferID, l.PlanID, l.SubscriptionID, l.Dimension, l.BillingAccount, l.Market,
-		l.Currency, l.Quantity.String(), l.UnitPrice.String(), l.PeriodStart, l.PeriodEnd, l.ChargeDate, fmt.Sprint(l.Net, l.Tax, l.Fee),
-	})
+	l.Hash = l.hash()
 	return nil
 }
 
+// hash is the content of a line.
+func (l *Line) hash() string {
+	content := []string{
+		l.SourceKey, l.ChargeType, l.PublisherID, l.OfferID, l.PlanID, l.SubscriptionID, l.Dimension, l.BillingAccount, l.Market,
+		l.Currency, l.Quantity.String(), l.UnitPrice.String(), l.PeriodStart, l.PeriodEnd, l.ChargeDate, fmt.Sprint(l.Net, l.Tax, l.Fee),
+	}
+	if l.PeriodDays > 0 {
+		content = append(content, fmt.Sprint(l.Days, l.PeriodDays), l.ReversesLineID)
+	}
+	return hashOf(content)
+}
+
+// gross is what the customer pays.
+func (l *Line) gross() int64 { return l.Net + l.Tax }
+
 // inputs are what the posting rules of the line are evaluated with.
 func (l *Line) inputs(now time.Time) Inputs {
-	gross := l.Net + l.Tax
 	return Inputs{
-		Names: map[string]string{
-			"b": l.BillingAccount, "p": l.PublisherID, "cc": l.Market, "lineId": l.ID, "n": "1",
-			"invoiceId": derivedID("invoice:" + l.ID), "providerPaymentId": derivedID("capture:" + l.ID),
-		},
-		Amounts: map[string]int64{
-			"net": l.Net, "tax": l.Tax, "infra": 0, "fee": l.Fee, "share": l.Share, "total": gross, "amount": gross, "applied": gross,
-			"over": 0, "released": l.Share, "gross": gross,
-		},
+		Names:    map[string]string{"b": l.BillingAccount, "p": l.PublisherID, "cc": l.Market, "lineId": l.ID, "n": "1"},
+		Amounts:  map[string]int64{"net": l.Net, "tax": l.Tax, "infra": 0, "fee": l.Fee, "share": l.Share, "released": l.Share},
 		Currency: l.Currency, LineID: l.ID, OccurredAt: now, PostedAt: now,
 	}
 }

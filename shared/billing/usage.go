@@ -195,3 +195,19 @@ func (s *Service) Cycles(ctx context.Context, resourceID, after string, limit in
 	}
 	return list, next, nil
 }
+
+// End settles a subscription that has ended: what it used is charged, and what its customer was asked for and never
+// got is not (BIL-26, BIL-63). Unavailable while the end is not known.
+func (s *Service) End(ctx context.Context, subscriptionID string) error {
+	sub, err := s.subscriber(ctx, subscriptionID)
+	if err != nil {
+		return err
+	}
+	if err := s.EndUsage(ctx, subscriptionID); err != nil {
+		return err
+	}
+	if !ended(sub) {
+		return nil
+	}
+	return s.endCollection(ctx, sub)
+}

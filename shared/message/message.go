@@ -19,7 +19,12 @@ const (
 	TestDrives    = "test-drives"
 	PayoutItems   = "payout-items"
 	Notifications = "notifications"
+	UsageAccepted = "usage-accepted"
+	UsageReviews  = "usage-reviews"
 )
+
+// Queues are all of them.
+var Queues = []string{PublishSteps, Webhooks, LedgerEvents, Leads, TestDrives, PayoutItems, Notifications, UsageAccepted, UsageReviews}
 
 // Message is one thing to send after the commit of the act that causes it.
 type Message struct {

@@ -146,34 +146,53 @@ func parseQuantity(text string) (decimal.Decimal, error) {
 	return d, nil
 }
 
-// parseTime reads a time; without a zone it is UTC (MTR-40).
+var errTime = errors.New("not a time of the contract")
+
+// parseTime reads a time; without a zone it is UTC (MTR-40). A leap second counts as the second before it, so that
+// it stays in its hour.
 func parseTime(text string) (time.Time, error) {
 	if len(text) > maxTime {
-		return time.Time{}, errors.New("too long for a time")
+		return time.Time{}, errTime
+	}
+	leap := len(text) > secondsAt+1 && text[secondsAt:secondsAt+2] == "60"
+	if leap {
+		text = text[:secondsAt] + "59" + text[secondsAt+2:]
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"} {
-		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1 {
-			return t.UTC(), nil
+		t, err := time.Parse(layout, text)
+		if err != nil || t.Year() < 1 {
+			continue
 		}
+		if t = t.UTC(); leap && t.Format(time.TimeOnly) != "23:59:59" {
+			return time.Time{}, errTime
+		}
+		return t, nil
 	}
-	return time.Time{}, errors.New("not a time")
+	return time.Time{}, errTime
 }
+
+const secondsAt = len("2006-01-02T15:04:") // where the seconds of a time stand
 
 // Usage is an accepted event (3.5).
 type Usage struct {
 	EventID        string    `json:"usageEventId"`
 	ResourceID     string    `json:"resourceId"`
 	ResourceURI    string    `json:"resourceUri,omitempty"`
+	Kind           Kind      `json:"kind,omitempty"`
 	PublisherID    string    `json:"publisherId"`
 	OfferID        string    `json:"offerId"`
+	CustomerID     string    `json:"customerId,omitempty"`
 	Dimension      string    `json:"dimension"`
 	PlanID         string    `json:"planId"`
 	Quantity       string    `json:"quantity"`           // as sent
 	EffectiveStart string    `json:"effectiveStartTime"` // as sent
 	Effective      time.Time `json:"effective"`          // the instant it means
 	AcceptedAt     time.Time `json:"acceptedAt"`
+	RequestID      string    `json:"requestId,omitempty"`
 	CorrelationID  string    `json:"correlationId,omitempty"`
-	Owner          Owner     `json:"owner"` // who reported it
+	CallerAppID    string    `json:"callerAppId,omitempty"` // who reported it
+	Owner          Owner     `json:"owner"`                 // metering identity of the offer at that time
+	Session        Recon     `json:"session,omitempty"`     // DryRun or TestHeaders: never billed; else empty
 }
 
 // HourLayout is how the UTC hour of an event is written.
@@ -186,9 +205,23 @@ func (u Usage) Hour() string { return u.Effective.UTC().Format(HourLayout) }
 func (u Usage) Value() (decimal.Decimal, error) { return parseQuantity(u.Quantity) }
 
 // key is what must be unique among accepted events (MTR-49).
-type key struct{ resource, dimension, hour string }
+type key struct {
+	resource, dimension, hour string
+	dry                       bool // a dry run has hours of its own
+}
 
-func (u Usage) key() key { return key{u.ResourceID, u.Dimension, u.Hour()} }
+func (u Usage) key() key { return key{u.ResourceID, u.Dimension, u.Hour(), u.Session == DryRun} }
+
+// Ref names accepted usage.
+type Ref struct {
+	ResourceID string `json:"resourceId"`
+	Dimension  string `json:"dimension"`
+	Hour       string `json:"hour"` // yyyyMMddHH
+	Session    Recon  `json:"session,omitempty"`
+}
+
+// Ref is how messages name the usage.
+func (u Usage) Ref() Ref { return Ref{u.ResourceID, u.Dimension, u.Hour(), u.Session} }
 
 // Result is what became of an event.
 type Result struct {

@@ -2,6 +2,7 @@ package metering_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -57,6 +58,31 @@ func (w world) Resource(_ context.Context, ref string) (metering.Resource, error
 	return r, nil
 }
 
+// Owner is the application of the tests for the offer cns, and nobody for others.
+func (w world) Owner(_ context.Context, _, offerID string) (metering.Owner, error) {
+	if offerID != "cns" {
+		return metering.Owner{}, fault.New(fault.NotFound, "NotFound", "", "unknown")
+	}
+	return metering.Owner{TenantID: "t1", AppID: "a1"}, nil
+}
+
+func report(s *metering.Service, caller account.Caller, events []metering.Event) []metering.Result {
+	return s.Accept(context.Background(), metering.Report{Caller: caller, Events: events})
+}
+
+// count counts what was announced, as the queue's handler does.
+func count(t testing.TB, usage *store.Usage, outbox *storetest.Outbox) {
+	t.Helper()
+	require.NoError(t, usage.Flush(t.Context()))
+	counter, err := metering.NewCounter(usage)
+	require.NoError(t, err)
+	for _, m := range outbox.Take(message.UsageAccepted) {
+		var a metering.Announced
+		require.NoError(t, json.Unmarshal(m.Body, &a))
+		require.NoError(t, counter.Count(t.Context(), a))
+	}
+}
+
 func resource(id string) metering.Resource {
 	version := offer.Version{Content: offer.Content{
 		Technical:  offer.Technical{TenantID: "T1", AppID: "A1"},
@@ -107,7 +133,7 @@ func service(t testing.TB) (*metering.Service, *store.Usage, *storetest.Outbox) 
 	t.Helper()
 	clock := func() time.Time { return now }
 	db, outbox := storetest.NewTwin(clock)
-	usage := store.NewUsage(db)
+	usage := store.NewUsage(db, message.UsageAccepted)
 	s, err := metering.New(metering.Deps{Resources: resources(), Store: usage, Now: clock, NewID: storetest.Counter("event")})
 	require.NoError(t, err)
 	return s, usage, outbox
@@ -186,7 +212,7 @@ func TestChecks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s, _, _ := service(t)
-			got := s.Accept(t.Context(), reporter, []metering.Event{event(c.change)})[0]
+			got := report(s, reporter, []metering.Event{event(c.change)})[0]
 			require.Equal(t, c.want, got.Status, "%+v", got)
 			if c.target != "" {
 				require.Len(t, got.Details, 1)
@@ -199,7 +225,7 @@ func TestChecks(t *testing.T) {
 func TestEverythingMissingIsNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	s, _, _ := service(t)
-	got := s.Accept(t.Context(), reporter, []metering.Event{{}})[0]
+	got := report(s, reporter, []metering.Event{{}})[0]
 	require.Equal(t, metering.BadArgument, got.Status)
 	require.Len(t, got.Details, 5)
 	require.Equal(t, fault.Detail{Code: "BadArgument", Target: "ResourceId", Message: "The resourceId is required."}, got.Details[0]) // MTR-36
@@ -210,7 +236,7 @@ func TestManagedIdentityOwnsNoSubscription(t *testing.T) {
 	s, _, _ := service(t)
 	identity := reporter
 	identity.Kind = account.ManagedIdentity
-	got := s.Accept(t.Context(), identity, []metering.Event{event(nil)})[0]
+	got := report(s, identity, []metering.Event{event(nil)})[0]
 	require.Equal(t, metering.ResourceNotAuthorized, got.Status) // MTR-30
 }
 
@@ -218,7 +244,7 @@ func TestOneAnHour(t *testing.T) {
 	t.Parallel()
 	s, usage, outbox := service(t)
 	accept := func(change func(*metering.Event)) metering.Result {
-		return s.Accept(t.Context(), reporter, []metering.Event{event(change)})[0]
+		return report(s, reporter, []metering.Event{event(change)})[0]
 	}
 	first := accept(nil)
 	require.Equal(t, metering.Accepted, first.Status)
@@ -235,18 +261,19 @@ func TestOneAnHour(t *testing.T) {
 	require.NoError(t, usage.Flush(t.Context()))
 	require.Len(t, outbox.Messages(message.LedgerEvents), 5)
 
+	count(t, usage, outbox)
 	days, err := s.Reported(t.Context(), reporter, metering.Filter{Start: now.AddDate(0, 0, -1)})
 	require.NoError(t, err)
 	require.Len(t, days, 2) // MTR-86
 	require.Equal(t, "email", days[0].Dimension)
-	require.Equal(t, 4, days[0].Count)
-	require.Equal(t, "10", days[0].Submitted.String())
+	require.Equal(t, 4, days[0].Count())
+	require.Equal(t, "10", days[0].Sum.String())
 }
 
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	s, usage, outbox := service(t)
-	got := s.Accept(t.Context(), reporter, []metering.Event{
+	got := report(s, reporter, []metering.Event{
 		event(func(e *metering.Event) { e.EffectiveStart = "2022-03-02T09:30:00" }),
 		event(func(e *metering.Event) { e.EffectiveStart, e.Quantity = "2022-03-02T09:45:00", "9" }),
 		event(func(e *metering.Event) { e.ResourceID = "21111111-0000-4000-8000-000000000001" }),
@@ -287,7 +314,7 @@ func TestSameBatchAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {
-			for i, r := range s.Accept(context.Background(), reporter, events) {
+			for i, r := range report(s, reporter, events) {
 				switch r.Status {
 				case metering.Accepted:
 					accepted[i].Add(1)
@@ -333,7 +360,7 @@ func TestQuantityStaysAsSent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[1-9][0-9]{0,11}(\.[0-9]{1,20})?`).Draw(t, "quantity")
 		hour := now.Add(-time.Duration(hours.Add(1)%23) * time.Hour).Format("2006-01-02T15:04:05")
-		got := s.Accept(context.Background(), reporter, []metering.Event{event(func(e *metering.Event) {
+		got := report(s, reporter, []metering.Event{event(func(e *metering.Event) {
 			e.Quantity, e.EffectiveStart = text, hour
 		})})[0]
 		if got.Status == metering.Duplicate {

@@ -1,6 +1,7 @@
 package metering
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -10,8 +11,14 @@ import (
 	"stoa/shared/subscription"
 )
 
-// KindSaaS is the kind of a resource that is a SaaS subscription.
-const KindSaaS = "saas"
+// Kind is what a resource is (3.4).
+type Kind string
+
+// The kinds.
+const (
+	SaaSKind       Kind = "saas"       // a SaaS subscription
+	ManagedAppKind Kind = "managedApp" // an instance of an Azure managed application
+)
 
 // Owner is the application that may report usage of an offer: its metering identity (3.3).
 type Owner struct {
@@ -21,12 +28,13 @@ type Owner struct {
 
 // Resource is what usage is reported against (3.4).
 type Resource struct {
-	ID          string // GUID in lower case
+	ID          string // GUID in lower case: of the subscription, or the resourceUsageId (MTR-33, MTR-34)
 	URI         string // ARM id, empty for SaaS
-	Kind        string
+	GroupID     string // managed resource group of a managed application, else empty
+	Kind        Kind
 	PublisherID string
 	OfferID     string
-	OfferName   string
+	CustomerID  string // directory of the customer
 	Status      subscription.Status
 	Statuses    []subscription.StatusChange // oldest first
 	PlanID      string                      // present plan
@@ -37,34 +45,60 @@ type Resource struct {
 	ActivatedAt time.Time
 	EndedAt     time.Time
 	Owner       Owner
+	Test        bool // it exists for tests: its usage is never billed
 	Dimensions  []offer.Dimension
 	Meters      map[string][]offer.Meter // by plan
+}
+
+// OwnerOf is the metering identity of an offer.
+func OwnerOf(v offer.Version) Owner {
+	return Owner{TenantID: strings.ToLower(v.Technical.TenantID), AppID: strings.ToLower(v.Technical.AppID)}
+}
+
+// known reports whether there is a metering identity.
+func (o Owner) known() bool { return o.TenantID != "" && o.AppID != "" }
+
+// is reports whether the application is the metering identity.
+func (o Owner) is(c account.Caller) bool {
+	return o.known() && strings.EqualFold(o.AppID, c.AppID) && strings.EqualFold(o.TenantID, c.TenantID)
 }
 
 // ResourceOf is the metered side of a subscription.
 func ResourceOf(sub subscription.Subscription, v offer.Version) Resource {
 	r := Resource{
-		ID: sub.ID, Kind: KindSaaS, PublisherID: sub.PublisherID, OfferID: sub.OfferID, OfferName: v.Listing.Name,
-		Status: sub.Status, Statuses: sub.History, PlanID: sub.PlanID, Plans: sub.Plans,
+		ID: sub.ID, Kind: SaaSKind, PublisherID: sub.PublisherID, OfferID: sub.OfferID,
+		CustomerID: cmp.Or(sub.Beneficiary.TenantID, sub.Purchaser.TenantID),
+		Status:     sub.Status, Statuses: sub.History, PlanID: sub.PlanID, Plans: sub.Plans,
 		TermUnit: sub.TermUnit, Market: sub.Market, Currency: sub.Currency,
 		ActivatedAt: sub.ActivatedAt, EndedAt: sub.EndedAt,
-		Owner:      Owner{TenantID: strings.ToLower(v.Technical.TenantID), AppID: strings.ToLower(v.Technical.AppID)},
-		Dimensions: v.Dimensions, Meters: map[string][]offer.Meter{},
 	}
+	return r.metered(v)
+}
+
+// metered is the resource with the meters of its offer.
+func (r Resource) metered(v offer.Version) Resource {
+	r.Owner, r.Dimensions, r.Meters = OwnerOf(v), v.Dimensions, map[string][]offer.Meter{}
 	for _, p := range v.Plans {
 		r.Meters[p.ID] = p.Meters
 	}
 	return r
 }
 
-// ownedBy reports whether the caller may report for the resource (MTR-28). A managed identity never owns a SaaS
-// resource (MTR-30).
+// ownedBy reports whether the caller may report for the resource: the application that is the metering identity of
+// its offer (MTR-28), or a managed identity that lives in the application's managed resource group (MTR-30). A SaaS
+// resource has no such group.
 func (r Resource) ownedBy(c account.Caller) bool {
-	return c.Kind == account.App && r.Owner.AppID != "" && r.Owner.TenantID != "" &&
-		strings.EqualFold(r.Owner.AppID, c.AppID) && strings.EqualFold(r.Owner.TenantID, c.TenantID)
+	switch c.Kind {
+	case account.App:
+		return r.Owner.is(c)
+	case account.ManagedIdentity:
+		group, ok := resourceGroup(c.ResourceID)
+		return ok && strings.EqualFold(group, r.GroupID)
+	}
+	return false
 }
 
-// active checks the resource's life against the time of an event (MTR-41 to MTR-43).
+// active checks the resource's life against the time of an event (MTR-41 to MTR-44).
 func (r Resource) active(effective time.Time) (Status, []fault.Detail) {
 	ended := r.Status == subscription.Unsubscribed && !r.ActivatedAt.IsZero()
 	if r.Status != subscription.Subscribed && !ended {
@@ -128,9 +162,4 @@ func (r Resource) Meter(planID, dimension string) (offer.Meter, bool) {
 		}
 	}
 	return offer.Meter{}, false
-}
-
-// sameURI compares ARM ids, which have no case (MTR-35).
-func sameURI(a, b string) bool {
-	return strings.EqualFold(strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/"))
 }

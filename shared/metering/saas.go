@@ -130,3 +130,15 @@ func (s *SaaS) resource(ctx context.Context, sub subscription.Subscription) (Res
 	// An offer that nobody can see any more has no meters and nobody to report for it.
 	return ResourceOf(sub, version), nil
 }
+
+// Owner implements Finder: the identity of what is live, or of the preview as long as nothing is.
+func (s *SaaS) Owner(ctx context.Context, publisherID, offerID string) (Owner, error) {
+	version, err := s.offers.Live(ctx, publisherID, offerID)
+	if fault.Is(err, fault.NotFound) {
+		version, err = s.offers.InPreview(ctx, publisherID, offerID)
+	}
+	if err != nil {
+		return Owner{}, fmt.Errorf("metering identity of %s: %w", offerID, err)
+	}
+	return OwnerOf(version), nil
+}

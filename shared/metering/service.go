@@ -1,6 +1,7 @@
 package metering
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -23,6 +24,8 @@ type Finder interface {
 	// Find finds resources as they are now. Each comes with the latest time that usage is reported for; what
 	// became of the resource after that time, but for its present status, does not matter.
 	Find(ctx context.Context, wanted map[string]time.Time) map[string]Found
+	// Owner is the present metering identity of an offer. NotFound when the offer cannot be seen any more.
+	Owner(ctx context.Context, publisherID, offerID string) (Owner, error)
 }
 
 // Found is a resource, or why there is none: NotFound, or what kept it from being read.
@@ -34,21 +37,26 @@ type Found struct {
 // FindEach reads resources one by one, several at the same time.
 func FindEach(ctx context.Context, refs []string, read func(context.Context, string) (Resource, error)) map[string]Found {
 	results := make([]Found, len(refs))
-	var group sync.WaitGroup
-	turns := make(chan struct{}, width)
-	for i, ref := range refs {
-		turns <- struct{}{}
-		group.Go(func() {
-			results[i].Resource, results[i].Err = read(ctx, ref)
-			<-turns
-		})
-	}
-	group.Wait()
+	eachOf(len(refs), func(i int) { results[i].Resource, results[i].Err = read(ctx, refs[i]) })
 	all := make(map[string]Found, len(refs))
 	for i, ref := range refs {
 		all[ref] = results[i]
 	}
 	return all
+}
+
+// eachOf runs the function for the numbers below n, several at the same time.
+func eachOf(n int, run func(i int)) {
+	var group sync.WaitGroup
+	turns := make(chan struct{}, width)
+	for i := range n {
+		turns <- struct{}{}
+		group.Go(func() {
+			run(i)
+			<-turns
+		})
+	}
+	group.Wait()
 }
 
 // Outcome is what became of one usage that was to be added.
@@ -58,14 +66,17 @@ type Outcome struct {
 	Err      error
 }
 
-// Store keeps accepted usage.
+// Store keeps accepted usage, and what was reported of it.
 type Store interface {
 	// Add inserts usage, each on its own: one per resource, dimension and hour, the first wins (MTR-53). It
-	// returns the outcome of each, in order. What was added reaches the queue ledger-events as one message
-	// per resource, whatever happens to the process. The keys of one call must differ.
+	// returns the outcome of each, in order. What was added is announced, whatever happens to the process: on
+	// the queue ledger-events by one message per resource, unless its session says that it is never billed, and
+	// on the queue usage-accepted by one message per call. The keys of one call must differ.
 	Add(ctx context.Context, usages []Usage) []Outcome
-	// Reported reads what the owner has reported for times from <= t < to.
-	Reported(ctx context.Context, owner Owner, from, to time.Time) ([]Usage, error)
+	// Offers lists the offers that have had the metering identity while usage of them was accepted.
+	Offers(ctx context.Context, owner Owner) ([]OfferRef, error)
+	// Days reads the daily usage of an offer, at most about limit and one more.
+	Days(ctx context.Context, of OfferRef, r Range, limit int) ([]Day, error)
 }
 
 // Deps are what the service needs; all are required.
@@ -94,14 +105,21 @@ const (
 
 var mostQuantity = decimal.New(1, 12) // MTR-48
 
+// Report is what a caller reports in one request.
+type Report struct {
+	Caller account.Caller
+	Events []Event
+	DryRun bool // checked and kept apart, never billed (9.2)
+}
+
 // Accept takes events, each on its own (MTR-58), and returns what became of them, in order. Of two events for
 // the same resource, dimension and hour the first is taken and the second is its duplicate (MTR-59).
-func (s *Service) Accept(ctx context.Context, caller account.Caller, events []Event) []Result {
+func (s *Service) Accept(ctx context.Context, report Report) []Result {
 	now := s.deps.Now().UTC()
-	results := make([]Result, len(events))
-	wellFormed := make([]*parsed, len(events))
+	results := make([]Result, len(report.Events))
+	wellFormed := make([]*parsed, len(report.Events))
 	wanted := map[string]time.Time{}
-	for i, e := range events {
+	for i, e := range report.Events {
 		p, found := parse(e)
 		if len(found) > 0 {
 			results[i] = Result{Status: BadArgument, Details: found}
@@ -119,8 +137,8 @@ func (s *Service) Accept(ctx context.Context, caller account.Caller, events []Ev
 			continue
 		}
 		at := resources[p.ref]
-		if results[i] = check(at, caller, p, now); results[i].Status == Accepted {
-			batch.add(i, s.usage(ctx, caller, at.Resource, p, now))
+		if results[i] = check(at, report.Caller, p, now); results[i].Status == Accepted {
+			batch.add(i, s.usage(ctx, report, at.Resource, p, now))
 		}
 	}
 	if len(batch.usages) > 0 {
@@ -129,13 +147,22 @@ func (s *Service) Accept(ctx context.Context, caller account.Caller, events []Ev
 	return results
 }
 
-func (s *Service) usage(ctx context.Context, caller account.Caller, r Resource, p *parsed, now time.Time) Usage {
-	return Usage{
-		EventID: s.deps.NewID(), ResourceID: r.ID, ResourceURI: p.ResourceURI, PublisherID: r.PublisherID, OfferID: r.OfferID,
-		Dimension: p.Dimension, PlanID: p.PlanID, Quantity: p.Quantity, EffectiveStart: p.EffectiveStart,
-		Effective: p.effective, AcceptedAt: now, CorrelationID: message.Correlation(ctx),
-		Owner: Owner{TenantID: caller.TenantID, AppID: caller.AppID},
+// usage is what is kept of an event that passed the checks.
+func (s *Service) usage(ctx context.Context, report Report, r Resource, p *parsed, now time.Time) Usage {
+	cause := message.CauseOf(ctx)
+	u := Usage{
+		EventID: s.deps.NewID(), ResourceID: r.ID, ResourceURI: cmp.Or(p.ResourceURI, r.URI), Kind: r.Kind, PublisherID: r.PublisherID,
+		OfferID: r.OfferID, CustomerID: r.CustomerID, Dimension: p.Dimension, PlanID: p.PlanID, Quantity: p.Quantity,
+		EffectiveStart: p.EffectiveStart, Effective: p.effective, AcceptedAt: now,
+		RequestID: cause.RequestID, CorrelationID: cause.CorrelationID, CallerAppID: report.Caller.AppID, Owner: r.Owner,
 	}
+	switch {
+	case report.DryRun:
+		u.Session = DryRun
+	case r.Test:
+		u.Session = TestHeaders
+	}
+	return u
 }
 
 // batch is the events of one call that passed the checks.

@@ -28,6 +28,19 @@ const (
 	BadArgument           Status = "BadArgument"
 )
 
+// Recon is how far analytics has come with reported usage (MTR-88).
+type Recon string
+
+// The recon statuses.
+const (
+	Submitted     Recon = "Submitted"   // not yet processed
+	ReconAccepted Recon = "Accepted"    // the ledger took what was submitted
+	Mismatch      Recon = "Mismatch"    // it took another quantity
+	Rejected      Recon = "Rejected"    // it took nothing, and will not any more
+	TestHeaders   Recon = "TestHeaders" // of a resource that exists for tests
+	DryRun        Recon = "DryRun"      // sent to be checked only
+)
+
 // Info is what the table says of a status.
 type Info struct {
 	Status  Status `json:"status"`

@@ -15,14 +15,10 @@ const maxPrivatePlans = 45
 func crossFindings(c *Content) []Finding {
 	out := planFindings(c)
 	out = append(out, dimensionFindings(c)...)
-	if d, ok := DestinationOf(c.LeadDestination.Kind); ok {
-		for _, key := range d.Required {
-			if c.LeadDestination.Settings[key] == "" && c.LeadDestination.SealedSecrets[key] == "" {
-				out = append(out, Finding{Page: "offerSetup", Field: "leadDestination.settings." + key, Code: CodeRequired, Message: "The lead destination needs this setting."})
-			}
-		}
-	}
-	return out
+	out = append(out, leadFindings(c)...)
+	out = append(out, legalFindings(c)...)
+	out = append(out, industryFindings(c)...)
+	return append(out, linkFindings(c)...)
 }
 
 func planFindings(c *Content) []Finding {
@@ -127,6 +123,9 @@ func checkFixed(o *Offer, next *Content) error {
 	if err := fixed.Err(fault.Invalid, "ImmutableField", "Some values were fixed when the offer was created."); err != nil {
 		return err
 	}
+	if o.Submission > 0 && o.TestOffer != next.TestOffer {
+		return fault.New(fault.Conflict, "TestOfferLocked", "isTestOffer", "Whether an offer is a test offer is fixed since it was published.")
+	}
 	if o.Published == nil {
 		return nil
 	}
@@ -138,6 +137,13 @@ func checkPublished(p *Published, next *Content) error {
 		return fault.New(fault.Conflict, "ListingOptionLocked", "listingOption",
 			"The offer was sold through the marketplace. Create a new list-only offer and stop distribution of this one.")
 	}
+	if p.Standard && !next.StandardContract() { // SAS-17
+		return fault.New(fault.Conflict, "StandardContractLocked", "legal.useStandardContract",
+			"The offer was sold under the standard contract and cannot change to terms of its own.")
+	}
+	if err := checkDimensions(p.Dimensions, next); err != nil {
+		return err
+	}
 	left := map[string]Plan{}
 	for i, plan := range next.Plans {
 		left[plan.ID] = plan
@@ -145,6 +151,7 @@ func checkPublished(p *Published, next *Content) error {
 			return fault.New(fault.Conflict, "PricingModelLocked", fmt.Sprintf("plans[%d].pricingModel", i), "The pricing model is fixed since the offer was published.")
 		}
 	}
+	machines := machinePlans(next.Definition)
 	for id, was := range p.Plans {
 		plan, ok := left[id]
 		if !ok { // CPP-32, SAS-47
@@ -152,6 +159,20 @@ func checkPublished(p *Published, next *Content) error {
 		}
 		if err := was.check(plan); err != nil {
 			return err
+		}
+		if err := was.checkMachine(id, machines[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkDimensions refuses changes of what a published dimension is (SAS-42).
+func checkDimensions(published []Dimension, next *Content) error {
+	for _, was := range published {
+		at := slices.IndexFunc(next.Dimensions, func(d Dimension) bool { return d.ID == was.ID })
+		if at < 0 || next.Dimensions[at] != was {
+			return fault.New(fault.Conflict, "PublishedDimensionLocked", "dimensions", "The published dimension %s cannot change.", was.ID)
 		}
 	}
 	return nil

@@ -8,5 +8,8 @@
 //
 // Readings: an offer id belongs to one publisher account (SAS-2); a draft keeps the data of pages that do not
 // apply at the moment (SAS-5); the draft's tag changes with the draft only, so a running submission never makes
-// a client's tag stale (CPP-12).
+// a client's tag stale (CPP-12); the standard contract is what an offer without terms of its own is sold under
+// (SAS-17); contacts and screenshots may be missing, but not by half; the stop of a plan waits in the draft, as its
+// member "stopped" (PUB-51); a copy between a test offer and its production offer leaves plans that only the target
+// has (SAS-59); a registration that a publisher has noted and uses no longer may be noted by another (SAS-30).
 package offer

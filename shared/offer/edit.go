@@ -74,6 +74,7 @@ func (o *Offer) Edit(now time.Time, change func(*Content) error) (added []string
 			added = append(added, p.Name)
 		}
 	}
+	next.rankLinks()
 	o.Content = next
 	o.touch(now)
 	return added, nil
@@ -112,21 +113,14 @@ func (c *Content) SetPage(id string, patch map[string]any) error {
 func ownMembers(p *page, patch map[string]any) map[string]any {
 	own := map[string]any{}
 	for _, f := range p.Fields {
-		segments := strings.Split(firstSegments(f.Path), "/")
-		if !sharedObjects[segments[0]] {
-			segments = segments[:1]
-		}
-		copyMember(own, patch, segments)
+		copyMember(own, patch, owned(f.Path, savedByField))
 	}
-	if p.ID == "offerSetup" {
+	if p.ID == pageSetup {
 		copyMember(own, patch, []string{"testDrive"})
 		copyMember(own, patch, []string{"isTestOffer"})
 	}
 	return own
 }
-
-// sharedObjects hold fields of several pages.
-var sharedObjects = map[string]bool{"listing": true}
 
 func copyMember(into, from map[string]any, segments []string) {
 	v, ok := from[segments[0]]
@@ -221,6 +215,9 @@ func (c *Content) SetPlan(id string, patch map[string]any) error {
 	if given, ok := patch["planId"]; ok && given != id { // SAS-34: fixed at create
 		return fault.New(fault.Invalid, "ImmutableField", "planId", "The plan ID was fixed when the plan was created.")
 	}
+	if stop, _ := patch["stopped"].(bool); stop { // PUB-51 has conditions
+		return fault.New(fault.Invalid, CodeInvalid, "stopped", "The distribution of a plan is stopped with an act of its own.")
+	}
 	doc := document(c)
 	plans, _ := doc["plans"].([]any)
 	at := slices.IndexFunc(c.Plans, func(p Plan) bool { return p.ID == id })
@@ -242,38 +239,4 @@ func (c *Content) RemovePlan(id string) error {
 	}
 	c.Plans = slices.Delete(c.Plans, at, at+1)
 	return nil
-}
-
-// Merge is the content of base with the given pages of the draft (PUB-6).
-func Merge(base, draft Content, pages []string) (Content, error) {
-	doc, from := document(&base), document(&draft)
-	for _, id := range pages {
-		p := rules.page(id)
-		if p == nil {
-			return Content{}, fault.New(fault.Invalid, CodeInvalid, "pages", "There is no page %s.", id)
-		}
-		for _, f := range p.Fields {
-			setMember(doc, from, strings.Split(firstSegments(f.Path), "/"))
-		}
-	}
-	return decodeContent(doc)
-}
-
-// setMember makes a member of into what it is in from, also when it is not there.
-func setMember(into, from map[string]any, segments []string) {
-	v, ok := from[segments[0]]
-	switch {
-	case !ok:
-		delete(into, segments[0])
-	case len(segments) == 1:
-		into[segments[0]] = v
-	default:
-		below, _ := into[segments[0]].(map[string]any)
-		source, _ := v.(map[string]any)
-		if below == nil {
-			below = map[string]any{}
-			into[segments[0]] = below
-		}
-		setMember(below, source, segments[1:])
-	}
 }

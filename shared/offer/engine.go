@@ -127,6 +127,9 @@ func holds(conditions []condition, doc, element map[string]any) bool {
 			from, path = element, rest
 		}
 		v := lookup(from, path)
+		if c.Present {
+			return v != nil
+		}
 		return v != nil && slices.Contains(c.In, fmt.Sprint(v))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,7 +12,7 @@ import (
 // EventKind is a user event of the history, an id of historyevents.json; step events bear the step's id.
 type EventKind string
 
-// The user events of the slice.
+// The user events.
 const (
 	OfferCreated           EventKind = "offerCreated"
 	PlanCreated            EventKind = "planCreated"
@@ -20,6 +21,10 @@ const (
 	PreviewCancelInitiated EventKind = "previewCancelInitiated"
 	PreviewCanceled        EventKind = "previewCanceled"
 	SignedOff              EventKind = "signedOff"
+	PlanStopInitiated      EventKind = "planStopInitiated"
+	PlanResumed            EventKind = "planResumed"
+	AudienceSynced         EventKind = "privateAudienceSynced"
+	OfferStopped           EventKind = "offerStopped"
 )
 
 // Event is one entry of an offer's history (3.7). Events are append-only; saving a draft makes none (PUB-1).
@@ -62,4 +67,28 @@ func NewEvent(kind EventKind, by, plan string, at time.Time) Event {
 		panic(fmt.Sprintf("historyevents.json: no event %q", kind))
 	}
 	return Event{Kind: kind, Label: strings.ReplaceAll(label, "{planName}", plan), By: by, At: at.UTC()}
+}
+
+// HistoryFilter chooses events: what is set must hold together, of several values in one any may (PUB-61). The zero
+// value chooses all.
+type HistoryFilter struct {
+	Events []EventKind
+	Users  []string
+	From   time.Time // inclusive
+	To     time.Time // inclusive
+	Pages  []string  // submissions to preview that changed one of the pages, and no other events (PUB-62)
+}
+
+// Matches reports whether the filter chooses an event.
+func (f *HistoryFilter) Matches(e Event) bool {
+	switch {
+	case len(f.Events) > 0 && !slices.Contains(f.Events, e.Kind),
+		len(f.Users) > 0 && !slices.ContainsFunc(f.Users, func(u string) bool { return strings.EqualFold(u, e.By) }),
+		!f.From.IsZero() && e.At.Before(f.From),
+		!f.To.IsZero() && e.At.After(f.To):
+		return false
+	case len(f.Pages) == 0:
+		return true
+	}
+	return e.Kind == SubmittedToPreview && slices.ContainsFunc(f.Pages, func(p string) bool { return slices.Contains(e.Pages, p) })
 }

@@ -41,20 +41,22 @@ func (s Status) Text() string {
 
 // Offer is one offer: its draft and what is known about its publications.
 type Offer struct {
-	Content                      // the draft
-	ProductID  string            // GUID, made from publisher and offer id
-	Status     Status            // set by publishing, never by an edit
-	Version    int               // publishes that reached production
-	Notes      string            // notes for certification
-	CreatedAt  time.Time         // when the offer was created
-	ChangedAt  time.Time         // when the draft was last written; the draft's tag is made of it
-	Submission int               // number of the newest submission, 0 for none
-	Preview    *Frozen           // what the preview slot shows
-	Production *Frozen           // what is live
-	Published  *Published        // what publishing has fixed
-	Lock       string            // optimistic lock of the store, empty for a new offer
-	Events     int               // history events written so far
-	Saved      map[string]string // fingerprints of the parts as the store holds them
+	Content                         // the draft
+	ProductID  string               // GUID, made from publisher and offer id
+	Status     Status               // set by publishing, never by an edit
+	Version    int                  // publishes that reached production
+	Notes      string               // notes for certification
+	CreatedAt  time.Time            // when the offer was created
+	ChangedAt  time.Time            // when the draft was last written; the draft's tag is made of it
+	Submission int                  // number of the newest submission, 0 for none
+	Preview    *Frozen              // what the preview slot shows
+	Production *Frozen              // what is live
+	Published  *Published           // what publishing has fixed
+	Withdrawn  bool                 // its distribution was stopped; what was live is kept for those who bought
+	Synced     map[string]time.Time // when the private audience of a plan was last synced into what is live
+	Lock       string               // optimistic lock of the store, empty for a new offer
+	Events     int                  // history events written so far
+	Saved      map[string]string    // fingerprints of the parts as the store holds them
 }
 
 // Frozen says which submission a slot shows.
@@ -69,6 +71,7 @@ type Frozen struct {
 // Published is what has been live at some time and so is fixed.
 type Published struct {
 	Transactable bool                     `json:"transactable"`
+	Standard     bool                     `json:"standardContract,omitempty"` // was sold under the standard contract
 	PricingModel string                   `json:"pricingModel,omitempty"`
 	Plans        map[string]PublishedPlan `json:"plans,omitempty"`
 	Dimensions   []Dimension              `json:"dimensions,omitempty"`
@@ -78,9 +81,13 @@ type Published struct {
 // PublishedPlan is what has been live of a plan.
 type PublishedPlan struct {
 	Public    bool   `json:"public"`
+	Stopped   bool   `json:"stopped,omitempty"`
 	FreeTrial bool   `json:"freeTrial"`
 	Terms     string `json:"terms,omitempty"`  // JSON of the terms
 	Meters    string `json:"meters,omitempty"` // JSON of the meters
+	// Of a virtual machine: what tells its price, and whether it had an image.
+	MachinePrice  string `json:"machinePrice,omitempty"`
+	MachineImages bool   `json:"machineImages,omitempty"`
 }
 
 // Tag is the draft's entity tag in the form of the portal API (CPP-12). It changes with every draft write.
@@ -108,12 +115,17 @@ func PublishedFacts(before *Published, live Content) *Published {
 	p := &Published{Transactable: live.Transactable(), Plans: map[string]PublishedPlan{}, Dimensions: live.Dimensions}
 	if before != nil {
 		p.Transactable = p.Transactable || before.Transactable
+		p.Standard = before.Standard
 		for id, plan := range before.Plans {
 			p.Plans[id] = plan
 		}
 	}
+	p.Standard = p.Standard || live.OfferType == TypeSaaS && live.StandardContract() // SAS-17
+	machines := machinePlans(live.Definition)
 	for _, plan := range live.Plans {
-		p.Plans[plan.ID] = PublishedPlan{Public: !plan.Private, FreeTrial: plan.FreeTrial, Terms: canonical(plan.Terms), Meters: canonical(plan.Meters)}
+		m := machines[plan.ID]
+		p.Plans[plan.ID] = PublishedPlan{Public: !plan.Private, Stopped: plan.Stopped, FreeTrial: plan.FreeTrial, Terms: canonical(plan.Terms), Meters: canonical(plan.Meters),
+			MachinePrice: m.price, MachineImages: m.images > 0}
 		p.PricingModel = plan.PricingModel
 	}
 	p.Pages = Fingerprints(&live)

@@ -30,16 +30,18 @@ type OfferType struct {
 // Destination is one kind of lead destination with the names of its settings.
 type Destination struct {
 	ID       string   `json:"id"`
-	CPP      string   `json:"cpp"`    // value of the portal API's leadDestination
-	Config   string   `json:"config"` // key of its settings in the portal API
+	CPP      string   `json:"cpp"`     // value of the portal API's leadDestination
+	Config   string   `json:"config"`  // key of its settings in the portal API
+	Contact  bool     `json:"contact"` // needs the address of a person
 	Secrets  []string `json:"secrets"`
 	Required []string `json:"required"`
 	Aliases  []string `json:"aliases"`
 }
 
 type condition struct {
-	Path string   `json:"path"`
-	In   []string `json:"in"`
+	Path    string   `json:"path"`
+	In      []string `json:"in"`
+	Present bool     `json:"present"` // anything at all, in place of the values
 }
 
 type field struct {
@@ -95,6 +97,9 @@ func loadRules(raw []byte) ruleBook {
 			}
 			if f.List != "" && len(book.Lists[f.List]) == 0 {
 				panic(fmt.Sprintf("pages.json: list %q of %s is not there", f.List, f.Path))
+			}
+			if f.Format != "" && formats[f.Format] == nil {
+				panic(fmt.Sprintf("pages.json: no format %q of %s", f.Format, f.Path))
 			}
 		}
 	}
@@ -223,15 +228,6 @@ func started(p *page, doc map[string]any) bool {
 		}
 	}
 	return false
-}
-
-func fingerprint(p *page, doc map[string]any) string {
-	parts := map[string]any{}
-	for _, f := range p.Fields {
-		root := firstSegments(f.Path)
-		parts[root] = lookup(doc, root)
-	}
-	return GUID(canonical(parts))
 }
 
 // firstSegments is the path up to the first list, the part that a page owns as a whole.

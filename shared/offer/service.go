@@ -18,6 +18,8 @@ type Store interface {
 	Offer(ctx context.Context, publisherID, offerID string) (Offer, error)
 	Save(ctx context.Context, o Offer, events ...Event) error
 	Offers(ctx context.Context, publisherID, after string, limit int) ([]Offer, string, error)
+	// Delete removes an offer that was read before, with all that is kept of it. StaleETag.
+	Delete(ctx context.Context, o Offer) error
 }
 
 // Reader reads the versions that others see. NotFound when the slot is empty.
@@ -28,9 +30,10 @@ type Reader interface {
 
 // Service creates and edits offers. Safe for concurrent use.
 type Service struct {
-	Store  Store
-	Sealer Sealer
-	Now    func() time.Time
+	Store         Store
+	Sealer        Sealer
+	Registrations Registrations // nil: application registrations are not compared between publishers
+	Now           func() time.Time
 }
 
 // DraftRef names the draft an edit is for.
@@ -65,6 +68,11 @@ func (s *Service) Create(ctx context.Context, in NewOffer, by string) (Offer, er
 // Edit changes the draft and returns the offer with its new tag. StaleETag when IfMatch names another draft than
 // the current one; of several edits with one tag exactly one wins (CPP-18).
 func (s *Service) Edit(ctx context.Context, d DraftRef, change func(*Content) error) (Offer, error) {
+	return s.edit(ctx, d, func(o *Offer) ([]Event, error) { return s.apply(ctx, o, d, change) })
+}
+
+// edit reads the offer, changes it and saves it with the events of the change, again when it was saved in between.
+func (s *Service) edit(ctx context.Context, d DraftRef, change func(*Offer) ([]Event, error)) (Offer, error) {
 	for range attempts {
 		o, err := s.Store.Offer(ctx, d.PublisherID, d.OfferID)
 		if err != nil {
@@ -73,11 +81,17 @@ func (s *Service) Edit(ctx context.Context, d DraftRef, change func(*Content) er
 		if err := CheckMatch(&o, d.IfMatch); err != nil {
 			return Offer{}, err
 		}
-		saved, err := s.apply(ctx, o, d, change)
-		if fault.Is(err, fault.StaleETag) {
-			continue // re-read: a draft write has changed the tag, anything else has not
+		events, err := change(&o)
+		if err == nil {
+			err = s.Store.Save(ctx, o, events...)
 		}
-		return saved, err
+		switch {
+		case fault.Is(err, fault.StaleETag):
+			continue // re-read: a draft write has changed the tag, anything else has not
+		case err != nil:
+			return Offer{}, err
+		}
+		return s.Store.Offer(ctx, o.PublisherID, o.OfferID)
 	}
 	return Offer{}, fault.New(fault.Unavailable, "Busy", "", "The offer is being changed by others. Try again.")
 }
@@ -90,7 +104,8 @@ func CheckMatch(o *Offer, ifMatch string) error {
 	return fault.New(fault.StaleETag, CodeDraftChanged, "If-Match", "The offer was changed since it was read.")
 }
 
-func (s *Service) apply(ctx context.Context, o Offer, d DraftRef, change func(*Content) error) (Offer, error) {
+// apply changes the draft and gives the events of the change.
+func (s *Service) apply(ctx context.Context, o *Offer, d DraftRef, change func(*Content) error) ([]Event, error) {
 	now, before := s.Now(), o.Content
 	added, err := o.Edit(now, func(next *Content) error {
 		if err := change(next); err != nil {
@@ -99,7 +114,10 @@ func (s *Service) apply(ctx context.Context, o Offer, d DraftRef, change func(*C
 		return seal(s.Sealer, &before, next)
 	})
 	if err != nil {
-		return Offer{}, err
+		return nil, err
+	}
+	if err := s.claim(ctx, &before, &o.Content); err != nil {
+		return nil, err
 	}
 	var events []Event
 	for _, name := range added {
@@ -110,10 +128,7 @@ func (s *Service) apply(ctx context.Context, o Offer, d DraftRef, change func(*C
 			events = append(events, NewEvent(PlanDeleted, d.By, "", now)) // PUB-57
 		}
 	}
-	if err := s.Store.Save(ctx, o, events...); err != nil {
-		return Offer{}, err
-	}
-	return s.Store.Offer(ctx, o.PublisherID, o.OfferID)
+	return events, nil
 }
 
 // SavePage merges the fields of one page into the draft.
@@ -159,6 +174,30 @@ func (s *Service) DeletePlan(ctx context.Context, d DraftRef, planID string) (Of
 		return o, fault.New(fault.Conflict, codePlanPublished, "planId", "%s", f.Message)
 	}
 	return o, err
+}
+
+// Delete removes an offer no submission of which ever reached preview (PUB-58). Conflict for another: its
+// distribution is stopped instead.
+func (s *Service) Delete(ctx context.Context, d DraftRef) error {
+	for range attempts {
+		o, err := s.Store.Offer(ctx, d.PublisherID, d.OfferID)
+		if err != nil {
+			return err
+		}
+		if err := CheckMatch(&o, d.IfMatch); err != nil {
+			return err
+		}
+		if o.Preview != nil || o.Production != nil || o.Published != nil {
+			return fault.New(fault.Conflict, "OfferPublished", "", "An offer that has been in preview cannot be deleted; stop its distribution instead.")
+		}
+		if o.Status == StatusPublishInProgress {
+			return fault.New(fault.Conflict, "OperationInProgress", "", "A submission of this offer is running.")
+		}
+		if err := s.Store.Delete(ctx, o); !fault.Is(err, fault.StaleETag) {
+			return err
+		}
+	}
+	return fault.New(fault.Unavailable, "Busy", "", "The offer is being changed by others. Try again.")
 }
 
 // MaxNotes bounds the notes for certification, in characters.

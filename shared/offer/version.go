@@ -58,7 +58,10 @@ type Content struct {
 	Technical       Technical       `json:"technicalConfiguration"`
 	LeadDestination LeadDestination `json:"leadDestination"`
 	TestDrive       TestDrive       `json:"testDrive"`
-	PreviewAudience []string        `json:"previewAudience,omitempty"` // UPNs, compared without case
+	Legal           Legal           `json:"legal,omitzero"`
+	M365            M365            `json:"m365,omitzero"`
+	ResellThrough   string          `json:"resellThroughCsp,omitempty"` // none, selected or any partners
+	PreviewAudience []string        `json:"previewAudience,omitempty"`  // UPNs, compared without case
 	Dimensions      []Dimension     `json:"dimensions,omitempty"`
 	Plans           []Plan          `json:"plans"`
 	OfferURL        string          `json:"offerUrl,omitempty"` // where a GetItNowFree offer leads
@@ -79,6 +82,22 @@ type Listing struct {
 	Categories    []string `json:"categories,omitempty"`
 	LargeLogo     string   `json:"largeLogo,omitempty"` // blob name in container media
 	Documents     []File   `json:"documents,omitempty"`
+
+	MediumLogo string `json:"mediumLogo,omitempty"` // made of the large one, or the publisher's own
+	OwnMedium  bool   `json:"ownMediumLogo,omitempty"`
+	SmallLogo  string `json:"smallLogo,omitempty"`
+	OwnSmall   bool   `json:"ownSmallLogo,omitempty"`
+
+	Industries   []Industry   `json:"industries,omitempty"`
+	AppVersion   string       `json:"appVersion,omitempty"`
+	Start        string       `json:"gettingStarted,omitempty"`
+	UsefulLinks  []UsefulLink `json:"usefulLinks,omitempty"`
+	Support      *Contact     `json:"supportContact,omitempty"`
+	Engineering  *Contact     `json:"engineeringContact,omitempty"`
+	CSP          *Contact     `json:"cspContact,omitempty"`
+	CSPMaterials string       `json:"cspMarketingMaterialsUrl,omitempty"`
+	Screenshots  []Screenshot `json:"screenshots,omitempty"`
+	Videos       []Video      `json:"videos,omitempty"`
 }
 
 // File is an uploaded file with the name customers see.
@@ -168,6 +187,7 @@ type Version struct {
 	Number      int       `json:"version"` // counts publishes that reached production
 	Submission  string    `json:"submissionId"`
 	PublishedAt time.Time `json:"publishedAt"`
+	Withdrawn   bool      `json:"withdrawn,omitempty"` // not distributed any more: nobody new finds or buys it (PUB-53)
 	Content
 }
 

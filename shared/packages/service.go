@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stoa/shared/fault"
+	"stoa/shared/packages/content"
 	"stoa/shared/packages/finding"
 )
 
@@ -39,57 +40,103 @@ type Store interface {
 	Package(ctx context.Context, publisherID, offerID, name string) (Record, error)
 }
 
+// Processed keeps packages that were changed: stamped with the tracking ID of their offer. Putting the same again is no
+// error.
+type Processed interface {
+	PutProcessed(ctx context.Context, name string, write func(io.Writer) error) error
+}
+
+// Scanner names the malware that a stream holds, empty for none. TooLarge when the stream is longer than it takes.
+type Scanner interface {
+	Scan(ctx context.Context, r io.Reader) (string, error)
+}
+
+// Offers knows of which type an offer is and, of an Azure application, its tracking ID. NotFound.
+type Offers interface {
+	PackageType(ctx context.Context, publisherID, offerID string) (offerType, trackingID string, err error)
+}
+
 // Service validates uploaded packages. Safe for concurrent use.
 type Service struct {
-	Uploads Uploads
-	Reports Reports
-	Store   Store
-	Now     func() time.Time
+	Uploads   Uploads
+	Reports   Reports
+	Store     Store
+	Offers    Offers
+	Processed Processed
+	Scanner   Scanner // nil: packages are not scanned, and their records say so
+	Now       func() time.Time
+}
+
+// run is one validation.
+type run struct {
+	*Service
+	blob    string // publisher/offer/name
+	version string // of the blob, short
+	upload  Upload
+	report  *finding.Report
+	tree    *content.Tree
+	record  Record
 }
 
 // Run validates one upload, writes its report and links it to the offer. Again, it finds the same and writes the
-// same: the report's name is made of the blob's version. NotFound when the blob is gone.
+// same: the names of what it writes are made of the blob's version. NotFound when the blob is gone.
 func (s *Service) Run(ctx context.Context, publisherID, offerID, name string) (Record, error) {
-	blob := publisherID + "/" + offerID + "/" + name
-	upload, err := s.Uploads.OpenPackage(ctx, blob)
+	r := &run{Service: s, blob: publisherID + "/" + offerID + "/" + name}
+	offerType, trackingID, err := s.Offers.PackageType(ctx, publisherID, offerID)
 	if err != nil {
-		return Record{}, fmt.Errorf("open package %s: %w", blob, err)
+		return Record{}, fmt.Errorf("offer of package %s: %w", r.blob, err)
 	}
-	defer upload.Close()
-	report, err := Validate(ctx, name, upload, upload.Size)
+	if r.upload, err = s.Uploads.OpenPackage(ctx, r.blob); err != nil {
+		return Record{}, fmt.Errorf("open package %s: %w", r.blob, err)
+	}
+	defer r.upload.Close()
+	version := sha256.Sum256([]byte(r.upload.ETag))
+	r.version = hex.EncodeToString(version[:8])
+	r.record = Record{
+		PublisherID: publisherID, OfferID: offerID, Name: name, ETag: r.upload.ETag, At: s.Now().UTC(), Report: r.blob + "/" + r.version + ".json",
+	}
+	r.report, r.tree, err = validate(ctx, offerType, Package{Name: name, Bytes: r.upload, Size: r.upload.Size}, Options{Now: s.Now()})
 	if err != nil {
-		return Record{}, fmt.Errorf("validate package %s: %w", blob, err)
+		return Record{}, fmt.Errorf("validate package %s: %w", r.blob, err)
 	}
+	for _, step := range []func(context.Context) error{r.scan, func(ctx context.Context) error { return r.stamp(ctx, trackingID) }, r.save} {
+		if err := step(ctx); err != nil {
+			return Record{}, fmt.Errorf("package %s: %w", r.blob, err)
+		}
+	}
+	return r.record, nil
+}
+
+// save writes the report and the record.
+func (r *run) save(ctx context.Context) error {
+	r.report.Sort()
 	var body bytes.Buffer
 	out := json.NewEncoder(&body)
 	out.SetEscapeHTML(false)
-	if err := out.Encode(report); err != nil {
-		return Record{}, fmt.Errorf("report on %s: %w", blob, err)
+	if err := out.Encode(Stored{Report: *r.report, Entries: entriesOf(r.tree)}); err != nil {
+		return fmt.Errorf("write its report: %w", err)
 	}
-	version := sha256.Sum256([]byte(upload.ETag))
-	record := Record{
-		PublisherID: publisherID, OfferID: offerID, Name: name, ETag: upload.ETag, Blocking: report.Blocking, At: s.Now().UTC(),
-		Report: blob + "/" + hex.EncodeToString(version[:8]) + ".json", Errors: report.Count(finding.Error), Warnings: report.Count(finding.Warning),
+	r.record.Type, r.record.Blocking = r.report.Type, r.report.Blocking
+	r.record.Errors, r.record.Warnings = r.report.Count(finding.Error), r.report.Count(finding.Warning)
+	if err := r.Reports.PutReport(ctx, r.record.Report, body.Bytes()); err != nil {
+		return fmt.Errorf("keep its report: %w", err)
 	}
-	if err := s.Reports.PutReport(ctx, record.Report, body.Bytes()); err != nil {
-		return Record{}, fmt.Errorf("report on %s: %w", blob, err)
-	}
-	return record, s.Store.SavePackage(ctx, record)
+	return r.Store.SavePackage(ctx, r.record)
 }
 
 // Report reads the record and the report of a package. NotFound when it was not validated yet.
-func (s *Service) Report(ctx context.Context, publisherID, offerID, name string) (Record, finding.Report, error) {
+func (s *Service) Report(ctx context.Context, publisherID, offerID, name string) (Record, Stored, error) {
 	record, err := s.Store.Package(ctx, publisherID, offerID, name)
 	if err != nil {
-		return record, finding.Report{}, err
+		return record, Stored{}, err
 	}
 	raw, err := s.Reports.Report(ctx, record.Report)
 	if err != nil {
-		return record, finding.Report{}, fmt.Errorf("report on package %s: %w", name, err)
+		return record, Stored{}, fmt.Errorf("report on package %s: %w", name, err)
 	}
-	var report finding.Report
+	var report Stored
 	if err := json.Unmarshal(raw, &report); err != nil {
-		return record, finding.Report{}, fmt.Errorf("report on package %s: %w", name, err)
+		return record, Stored{}, fmt.Errorf("report on package %s: %w", name, err)
 	}
 	return record, report, nil
 }

@@ -21,7 +21,7 @@ const goodTemplate = `{
   "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
   "contentVersion": "1.0.0.0",
   "parameters": {"location": {"type": "string", "metadata": {"description": "where"}}},
-  "resources": [{"type": "a/b", "apiVersion": "2024-01-01", "name": "n", "location": "[parameters('location')]"}]
+  "resources": [{"type": "Microsoft.Storage/storageAccounts", "apiVersion": "2024-01-01", "name": "n", "location": "[parameters('location')]"}]
 }`
 
 const goodUI = `{"$schema": "https://schema.management.azure.com/schemas/0.1.2-preview/CreateUIDefinition.MultiVm.json#",
@@ -54,7 +54,7 @@ func zipOf(t testing.TB, files ...file) []byte {
 
 func validate(t testing.TB, name string, content []byte) *finding.Report {
 	t.Helper()
-	report, err := packages.Validate(context.Background(), name, bytes.NewReader(content), int64(len(content)))
+	report, err := packages.Validate(context.Background(), "", packages.Package{Name: name, Bytes: bytes.NewReader(content), Size: int64(len(content))}, packages.Options{})
 	require.NoError(t, err)
 	return report
 }
@@ -115,7 +115,7 @@ func TestFindings(t *testing.T) {
 		{"AZA-117", replaced(`"contentVersion"`, `"ContentVersion": 1, "contentVersion"`), []string{"APP_JSON_DUPLICATE_KEY", "APP_CONTENT_VERSION"}},
 		{"AZA-118 junk is no JSON", zipOf(t, good(file{"__MACOSX/._mainTemplate.json", "\x00"})...), []string{"APP_JUNK_ENTRY"}},
 		{"AZA-120", replaced(`"resources"`, `"resource"`), []string{"APP_TEMPLATE_ROOT"}},
-		{"AZA-121", replaced(`"type": "string"`, `"type": "text"`), []string{"APP_TEMPLATE_SECTION_TYPE"}},
+		{"AZA-121", replaced(`"type": "string"`, `"type": "text"`), []string{"APP_TEMPLATE_SECTION_TYPE", "arm-ttk/Location-Should-Not-Be-Hardcoded"}},
 		{"AZA-123", replaced(`"name": "n", `, ``), []string{"APP_RESOURCE_FIELDS"}},
 		{"AZA-239 AZA-246", replaced(`"parameters": {`, `"parameters": {"pw": {"type": "secureString", "defaultValue": "x", "metadata": {"description": "d"}}, `),
 			[]string{"arm-ttk/Parameters-Must-Be-Referenced", "arm-ttk/Secure-String-Parameters-Cannot-Have-Default"}},
@@ -148,7 +148,7 @@ func (broken) ReadAt([]byte, int64) (int, error) { return 0, errors.New("away") 
 
 func TestStoreFailureIsNoFinding(t *testing.T) {
 	t.Parallel()
-	_, err := packages.Validate(t.Context(), "app.zip", broken{}, 1000)
+	_, err := packages.Validate(t.Context(), "", packages.Package{Name: "app.zip", Bytes: broken{}, Size: 1000}, packages.Options{})
 	require.Error(t, err)
 }
 
@@ -163,4 +163,53 @@ func FuzzValidate(f *testing.F) {
 			require.NotContains(t, finding.File, "\x00")
 		}
 	})
+}
+
+func described(r *finding.Report) []string {
+	out := []string{}
+	for _, f := range r.Findings {
+		out = append(out, strings.TrimSpace(f.Code+" "+f.File+" "+f.Path))
+	}
+	return out
+}
+
+// encrypted is a package whose entry says that it is.
+func encrypted(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	_, err := w.CreateRaw(&zip.FileHeader{Name: "secret.bin", Flags: 0x1})
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.Bytes()
+}
+
+// nothing is a source of zeros.
+type nothing struct{}
+
+func (nothing) ReadAt(p []byte, _ int64) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// TestArchiveLimits is AZA-102 at its border, and AZA-105 for what is encrypted.
+func TestArchiveLimits(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int64]string{1 << 30: "PKG_NOT_ZIP .", 1<<30 + 1: "PKG_TOO_LARGE ."} {
+		report, err := packages.Validate(context.Background(), "", packages.Package{Name: "app.zip", Bytes: nothing{}, Size: size}, packages.Options{})
+		require.NoError(t, err)
+		require.Equal(t, []string{want}, described(report))
+	}
+	require.Equal(t, []string{"PKG_ENCRYPTED secret.bin"}, described(validate(t, "app.zip", encrypted(t))))
+}
+
+// TestEntryInMemory: a root file is held up to AZA-122's limit.
+func TestEntryInMemory(t *testing.T) {
+	t.Parallel()
+	padded := func(size int) []file {
+		text := goodTemplate + strings.Repeat(" ", size-len(goodTemplate))
+		return []file{{"mainTemplate.json", text}, {"createUiDefinition.json", goodUI}}
+	}
+	require.Empty(t, validate(t, "app.zip", zipOf(t, padded(4<<20)...)).Findings)
+	require.Equal(t, []string{"APP_TEMPLATE_LIMIT mainTemplate.json"}, described(validate(t, "app.zip", zipOf(t, padded(4<<20+1)...))))
 }

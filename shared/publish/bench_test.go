@@ -127,7 +127,10 @@ func saas(drive bool) offer.Content {
 	c := offer.Content{
 		PublisherID: contoso, OfferID: app, OfferType: "SaaS", Alias: "Contoso", ListingOption: offer.SellThroughMicrosoft,
 		Listing: offer.Listing{Name: "Contoso", Summary: "One line", Description: "short", PrivacyPolicy: "https://contoso.com/p",
-			Categories: []string{"analytics"}, LargeLogo: "logo.png", Documents: []offer.File{{Name: "Guide", Blob: "guide.pdf"}}},
+			Categories: []string{"analytics"}, LargeLogo: "logo.png", Documents: []offer.File{{Name: "Guide", Blob: "guide.pdf"}}, Start: "Sign up.",
+			Screenshots: []offer.Screenshot{{Blob: "s.png", Caption: "A view"}},
+			Support:     &offer.Contact{Name: "Eva", Email: "eva@contoso.com", Phone: "+49 30 123456", SupportURL: "https://contoso.com/help"},
+			Engineering: &offer.Contact{Name: "Adam", Email: "adam@contoso.com", Phone: "+49 30 123457"}},
 		Technical: offer.Technical{LandingPageURL: "https://contoso.com/l", ConnectionWebhook: "https://contoso.com/w",
 			TenantID: "11111111-1111-1111-1111-111111111111", AppID: "22222222-2222-2222-2222-222222222222"},
 		LeadDestination: offer.LeadDestination{Kind: "httpsEndpoint", ContactEmail: []string{"leads@contoso.com"},

@@ -7,7 +7,6 @@ import (
 	"html"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"stoa/shared/offer"
 )
@@ -28,30 +27,6 @@ func (f finding) message(level string) Message {
 
 func inform(text string) Message { return Message{HTML: html.EscapeString(text), Level: Information} }
 
-// Policy is one check of offer validation. Its findings never block (PUB-13).
-type Policy struct {
-	ID    string
-	Page  string
-	Field string
-	Check func(c *offer.Content) string // what is wrong, "" when nothing is
-}
-
-// builtInPolicies are the quick checks of offer validation.
-var builtInPolicies = []Policy{
-	{ID: "listing.description.short", Page: pageListing, Field: "listing.description", Check: func(c *offer.Content) string {
-		if utf8.RuneCountInString(c.Listing.Description) < 100 {
-			return "The description is very short. Say what the offer does, for whom, and what it is worth to them."
-		}
-		return ""
-	}},
-	{ID: "listing.name.shouting", Page: pageListing, Field: "listing.name", Check: func(c *offer.Content) string {
-		if name := c.Listing.Name; utf8.RuneCountInString(name) > 5 && name == strings.ToUpper(name) && name != strings.ToLower(name) {
-			return "The name is written in capital letters only."
-		}
-		return ""
-	}},
-}
-
 // outcome is what running a step came to.
 type outcome struct {
 	status   StepStatus // Complete, StepBlocked, Rejected or WaitingForApproval
@@ -66,7 +41,7 @@ func (s *Service) check(ctx context.Context, step string, sub *Submission, c *of
 	case manualValidation, contentValidation:
 		return s.certify(ctx, sub, c)
 	case offerValidation:
-		return s.validate(c), nil
+		return s.validate(ctx, c)
 	case technicalValidation:
 		return checked(imageFindings(c), nil), nil
 	case packageProvisioning, livePackageProvisioning:
@@ -101,20 +76,6 @@ func checked(wrong, warnings []finding) outcome {
 	return out
 }
 
-func (s *Service) validate(c *offer.Content) outcome {
-	policies := s.Policies
-	if policies == nil {
-		policies = builtInPolicies
-	}
-	var warnings []finding
-	for _, p := range policies {
-		if words := p.Check(c); words != "" {
-			warnings = append(warnings, finding{code: p.ID, page: p.Page, field: p.Field, text: p.ID + ": " + words})
-		}
-	}
-	return checked(nil, warnings)
-}
-
 func (s *Service) certify(ctx context.Context, sub *Submission, c *offer.Content) (outcome, error) {
 	report := Report{Result: Passed}
 	if s.Certifier != nil {
@@ -123,7 +84,13 @@ func (s *Service) certify(ctx context.Context, sub *Submission, c *offer.Content
 			return outcome{}, fmt.Errorf("certify %s submission %d: %w", sub.OfferID, sub.Number, err)
 		}
 	}
-	return verdict(report), nil
+	out := verdict(report)
+	items, err := s.checklistOf(ctx, c)
+	if err != nil {
+		return outcome{}, err
+	}
+	out.messages = append(unproven(items), out.messages...) // SAS-66
+	return out, nil
 }
 
 // verdict is the outcome a certification report means (PUB-15, PUB-20).

@@ -38,7 +38,7 @@ func (s *Service) leadFindings(c *offer.Content) (wrong, warnings []finding) {
 	if !known || form == nil {
 		return []finding{{code: offer.CodeInvalid, page: pageOfferSetup, field: "leadDestination.leadDestination", text: "There is no such lead destination."}}, nil
 	}
-	if form.Contact {
+	if d.Contact {
 		wrong = contactFindings(connection)
 	}
 	stored := func(key string) (bool, string) { return s.secret(c, key) }
@@ -60,17 +60,9 @@ func (s *Service) secret(c *offer.Content, key string) (there bool, plain string
 	return err == nil && plain != "", plain
 }
 
-// contactFindings wants a person to turn to (LED-21). The portal API keeps the addresses among the settings,
-// separated by semicolons.
+// contactFindings wants a person to turn to (LED-21).
 func contactFindings(connection offer.LeadDestination) []finding {
-	var addresses []string
-	for _, list := range append(slices.Clone(connection.ContactEmail), connection.Settings["contactEmail"]) {
-		for _, part := range strings.Split(list, ";") {
-			if part = strings.TrimSpace(part); part != "" {
-				addresses = append(addresses, part)
-			}
-		}
-	}
+	addresses := connection.Contacts()
 	at := finding{page: pageOfferSetup, field: "leadDestination.contactEmail"}
 	if len(addresses) == 0 {
 		at.code, at.text = offer.CodeRequired, "The lead destination has no contact e-mail address."

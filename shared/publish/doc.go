@@ -1,5 +1,6 @@
 // Package publish decides how a draft becomes a preview and then live: submissions, their steps, certification,
-// sign-off, go live and cancel (rules PUB-4 to PUB-38, PUB-59, PUB-60, PUB-68).
+// sign-off, go live, cancel, stop of distribution and sync of private audiences (rules PUB-4 to PUB-38, PUB-46 to
+// PUB-54, PUB-59, PUB-60, PUB-68, SAS-57 to SAS-66).
 //
 // A submission freezes the draft; its steps run one after the other, each queued by the one before with an id
 // that is made of publisher, offer, submission and step. Messages arrive at least once and unordered: a step that
@@ -13,5 +14,8 @@
 // passes everything unless another is injected, and an operator's verdict ends a step that waits for approval. The
 // steps of leads and test drives look at the settings (settings.json) and send nothing (LED-36, TDR-36). A package
 // goes live only in the version that was looked at for the preview (PUB-31). When a newer submission is cancelled,
-// the preview that still waits may go live; it is then the one under way.
+// the preview that still waits may go live; it is then the one under way. Incomplete pages are a conflict for the
+// types that are published from the portal (SAS-61) and 422 for those of the portal API (PUB-4, CPP-40). A preview
+// audience changes with the next submission (PUB-26), and not before. An offer whose distribution is stopped loses a
+// preview that waits. Of a webhook any answer below 500 to a GET shows that it can be reached.
 package publish

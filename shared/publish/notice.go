@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"stoa/shared/message"
+	"stoa/shared/offer"
 )
 
 // notice is what the publisher is told about a submission.
@@ -22,8 +23,26 @@ var (
 	previewReady = notice{kind: "publish.preview", subject: "The preview is ready: review it and go live"}
 	signedOff    = notice{kind: "publish.golive", subject: "The offer is going live"}
 	live         = notice{kind: "publish.live", subject: "The offer is live"}
+	stopped      = notice{kind: "publish.stopped", subject: "The offer is no longer available in the marketplace"}
 	cancelled    = notice{kind: "publish.canceled", subject: "Publishing was cancelled"}
 )
+
+// ready tells where the preview can be seen and how much offer validation has found (SAS-65).
+func ready(sub *Submission, c *offer.Content) notice {
+	n := previewReady
+	var stores []string
+	for _, store := range c.Stores() {
+		stores = append(stores, string(store))
+	}
+	n.lines = []string{"The overview of the offer has links to the preview in: " + strings.Join(stores, ", ") + "."}
+	if found := len(sub.Warnings()); found > 0 {
+		n.lines = append(n.lines, fmt.Sprintf("Findings in the validation report: %d. Certification is likely to fail on them.", found))
+	}
+	if c.TestOffer {
+		n.lines = append(n.lines, "It is a test offer and stays in preview.")
+	}
+	return n
+}
 
 // failed tells which step failed and what it found.
 func failed(step *Step) notice {

@@ -121,7 +121,7 @@ func features(c *offer.Content) map[string]bool {
 		"offerType=azureApplication":            azureApp,
 		"offerType in (saas, azureApplication)": azureApp || t.Phases == "saas",
 		"offerHasPackageOrBinary":               azureApp || slices.Contains([]string{"virtualMachine", "azureContainer", "iotEdgeModule", "powerBiApp"}, t.Phases),
-		"standardContractAmendmentsPresent":     false, // the content has no amendments
+		"standardContractAmendmentsPresent":     c.HasAmendments(), // SAS-63
 	}
 }
 
@@ -138,4 +138,5 @@ const (
 	packageProvisioning     = "packageProvisioning"
 	livePackageProvisioning = "livePackageProvisioning"
 	cancelStep              = "cancel" // not a step of the catalogue: ends a cancelled submission
+	stopStep                = "stop"   // nor this: ends the distribution of an offer
 )

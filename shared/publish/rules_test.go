@@ -14,25 +14,43 @@ import (
 	"stoa/shared/publish"
 )
 
-// What is not complete cannot be submitted, and a refusal leaves nothing behind (PUB-4, CPP-40).
+// What is not complete cannot be submitted, and a refusal leaves nothing behind (PUB-4, SAS-61, CPP-40).
 func TestIncompletePagesAreRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	c := saas(false)
-	c.Listing.Summary, c.Technical.LandingPageURL = "", ""
-	b.create(t, c)
-	before := b.offer(t)
-	_, err := b.Publish(t.Context(), request())
-	f := fault.As(err)
-	require.Equal(t, fault.NotReady, f.Kind)
-	var targets []string
-	for _, d := range f.Details {
-		targets = append(targets, d.Target)
+	incomplete := saas(false)
+	incomplete.Listing.Summary, incomplete.Technical.LandingPageURL = "", ""
+	untitled := machine()
+	untitled.Definition = json.RawMessage(`{"offer":{"microsoft-azure-marketplace.title":"T"},"plans":[{"planId":"basic","virtualMachinePricing":{}}]}`)
+	for _, row := range []struct {
+		name    string
+		content offer.Content
+		kind    fault.Kind
+		code    string
+		targets []string
+	}{
+		{"SAS-61 from the portal", incomplete, fault.Conflict, publish.CodePagesIncomplete,
+			[]string{"listing.searchResultsSummary", "technicalConfiguration.landingPageUrl"}},
+		{"PUB-4 CPP-40 from the portal API", untitled, fault.NotReady, "OfferNotReady", []string{
+			`definition.offer["microsoft-azure-marketplace.summary"]`, `definition.offer["microsoft-azure-marketplace.categoryMap"]`,
+			"definition.plans[0].virtualMachinePricing"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.create(t, row.content)
+			before := b.offer(t)
+			_, err := b.Publish(t.Context(), request())
+			requireFault(t, err, row.kind, row.code)
+			var targets []string
+			for _, d := range fault.As(err).Details {
+				targets = append(targets, d.Target)
+			}
+			require.Equal(t, row.targets, targets)
+			require.Equal(t, before, b.offer(t), "PUB-4")
+			require.Empty(t, b.steps(t))
+			require.Len(t, b.history(t), 1)
+		})
 	}
-	require.Equal(t, []string{"listing.searchResultsSummary", "technicalConfiguration.landingPageUrl"}, targets)
-	require.Equal(t, before, b.offer(t), "PUB-4")
-	require.Empty(t, b.steps(t))
-	require.Len(t, b.history(t), 1)
 }
 
 func TestSelectionOfPages(t *testing.T) {
@@ -45,9 +63,10 @@ func TestSelectionOfPages(t *testing.T) {
 		r.Pages = []string{"offerListing"}
 		_, err := b.Publish(t.Context(), r)
 		require.Equal(t, fault.NotReady, fault.As(err).Kind)
-		r.Pages = []string{"nothing"}
+		r.Pages = []string{"offerListing", "nothing"}
 		_, err = b.Publish(t.Context(), r)
-		require.Equal(t, fault.NotReady, fault.As(err).Kind)
+		requireFault(t, err, fault.Invalid, offer.CodeInvalid)
+		require.Equal(t, "pages", fault.As(err).Target)
 	})
 	t.Run("PUB-6 a live offer may take some, others keep what is live", func(t *testing.T) {
 		t.Parallel()
@@ -377,4 +396,10 @@ func TestNotesForCertification(t *testing.T) {
 	b.run(t)
 	b.publish(t)
 	require.Equal(t, "user: eva", b.offer(t).Notes)
+	require.Equal(t, []string{"user: eva", "user: eva"}, []string{b.submission(t, 1).Notes, b.submission(t, 2).Notes}, "SAS-61")
+	b.run(t)
+	r.Notes = "user: adam"
+	_, err = b.Publish(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, []string{"user: eva", "user: adam"}, []string{b.submission(t, 2).Notes, b.submission(t, 3).Notes}, "SAS-61")
 }

@@ -13,8 +13,11 @@ import (
 // RunStep runs one step of a submission and queues the next. A second delivery finds the step done and changes
 // nothing. NotFound when there is no such submission, which no later delivery will change.
 func (s *Service) RunStep(ctx context.Context, m StepMessage) error {
-	if m.Step == cancelStep {
+	switch m.Step {
+	case cancelStep:
 		return s.finishCancel(ctx, m)
+	case stopStep:
+		return s.finishStop(ctx, m)
 	}
 	sub, err := s.Store.Submission(ctx, m.PublisherID, m.OfferID, m.Submission)
 	if err != nil {
@@ -148,7 +151,11 @@ func (t *transition) complete(ctx context.Context, step *Step) error {
 		}
 		step.Messages = append(step.Messages, Message{HTML: "It can take up to 4 hours until the preview is visible.", Level: Information, Timestamp: t.now}) // PUB-24
 	case finalPublish:
-		if !t.makeLive() { // PUB-31
+		same, err := t.makeLive(ctx)
+		if err != nil {
+			return err
+		}
+		if !same { // PUB-31
 			step.Status = Rejected
 			step.Messages = append(step.Messages, Message{HTML: "The live configuration differs from the preview.", Level: Error, Timestamp: t.now})
 			t.fail(ctx, step)
@@ -174,7 +181,7 @@ func (t *transition) advance(ctx context.Context) {
 	case next.ID == publisherSignoff: // PUB-27
 		next.Status, next.StartedAt = WaitingForReview, t.now
 		t.sub.State, t.offer.Status = WaitingForPublisher, offer.StatusPreview
-		t.messages = append(t.messages, t.service.notice(ctx, &t.sub, previewReady)...)
+		t.messages = append(t.messages, t.service.notice(ctx, &t.sub, ready(&t.sub, &t.content))...)
 	default:
 		t.messages = append(t.messages, start(&t.sub, next, t.now))
 	}
@@ -199,14 +206,19 @@ func (t *transition) openPreview(ctx context.Context) error {
 
 // makeLive points the production slot at the preview (PUB-32). It reports false when the preview is not this
 // submission's frozen content.
-func (t *transition) makeLive() bool {
+func (t *transition) makeLive(ctx context.Context) (bool, error) {
 	if p := t.offer.Preview; p == nil || p.Submission != t.sub.Number || p.Snapshot != t.sub.Snapshot {
-		return false
+		return false, nil
+	}
+	content, snapshot, err := t.settleAudiences(ctx)
+	if err != nil {
+		return false, err
 	}
 	t.offer.Version++
-	t.offer.Production = &offer.Frozen{Submission: t.sub.Number, SubmissionID: t.sub.ID, Version: t.offer.Version, At: t.now, Snapshot: t.sub.Snapshot}
-	t.offer.Published = offer.PublishedFacts(t.offer.Published, t.content)
-	return true
+	t.offer.Production = &offer.Frozen{Submission: t.sub.Number, SubmissionID: t.sub.ID, Version: t.offer.Version, At: t.now, Snapshot: snapshot}
+	t.offer.Published = offer.PublishedFacts(t.offer.Published, content)
+	t.offer.Withdrawn = false // PUB-54
+	return true, nil
 }
 
 // record writes the step's history event: its completion, and no user (PUB-60).

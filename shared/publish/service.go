@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"stoa/shared/call"
 	"stoa/shared/fault"
 	"stoa/shared/message"
 	"stoa/shared/offer"
@@ -29,6 +30,8 @@ type Store interface {
 	// History lists events, the newest first; after is the continuation of the page before.
 	History(ctx context.Context, publisherID, offerID, after string, limit int) ([]offer.Event, string, error)
 	Commit(ctx context.Context, c Change) error
+	// Offers lists a publisher's offers by id, without their drafts.
+	Offers(ctx context.Context, publisherID, after string, limit int) ([]offer.Offer, string, error)
 	// List puts the offer on the list the storefront shows. It may stand there before it is live.
 	List(ctx context.Context, publisherID, offerID string) error
 }
@@ -56,9 +59,9 @@ type Secrets interface {
 	Open(sealed, context string) (string, error)
 }
 
-// Service publishes offers. Safe for concurrent use. Certifier, Contacts, Packages and Secrets may be nil:
-// then everything is certified, nobody is mailed, packages are not looked at, and of secrets only that they are
-// there.
+// Service publishes offers. Safe for concurrent use. Certifier, Contacts, Packages, Secrets, Calls and Proof may be
+// nil: then everything is certified, nobody is mailed, packages are not looked at, of secrets only that they are
+// there, addresses are not called, and nothing is known of what a publisher's application does.
 type Service struct {
 	Store     Store
 	Snapshots Snapshots
@@ -67,6 +70,8 @@ type Service struct {
 	Contacts  Contacts
 	Packages  Packages
 	Secrets   Secrets
+	Calls     call.Doer // tries the addresses of a publisher
+	Proof     Proof
 	Now       func() time.Time
 }
 
@@ -155,7 +160,7 @@ func (s *Service) submit(ctx context.Context, o offer.Offer, newest *Submission,
 	}
 	now, number := s.Now().UTC(), o.Submission+1
 	sub := Submission{
-		ID: offer.GUID("publish", o.PublisherID, o.OfferID, fmt.Sprint(number)), Number: number,
+		ID: offer.GUID("publish", o.PublisherID, o.OfferID, fmt.Sprint(number), o.CreatedAt.UTC().Format(time.RFC3339Nano)), Number: number,
 		PublisherID: o.PublisherID, OfferID: o.OfferID, OfferType: o.OfferType, State: Created,
 		ChangedPages: changedPages(&o, r.Pages), InitiatedBy: r.By, NotificationEmails: r.Emails,
 		Steps: StepsFor(&content), OfferVersion: o.Version, PreviousStatus: rests, CreatedAt: now, ChangedAt: now,
@@ -165,15 +170,16 @@ func (s *Service) submit(ctx context.Context, o offer.Offer, newest *Submission,
 	}
 	event := offer.NewEvent(offer.SubmittedToPreview, r.By, "", now)
 	event.Pages, event.Submission = sub.ChangedPages, number
+	if r.Notes != "" {
+		o.Notes = r.Notes
+	}
+	sub.Notes = o.Notes
 	change := Change{Events: []offer.Event{event}}
 	if newest != nil && newest.State == Blocked { // PUB-8: publishing over a blocked submission ends it
 		newest.State, newest.ChangedAt = Failed, now
 		change.Submissions = append(change.Submissions, *newest)
 	}
 	o.Submission, o.Status = number, offer.StatusPublishInProgress
-	if r.Notes != "" {
-		o.Notes = r.Notes
-	}
 	change.Messages = append(s.notice(ctx, &sub, submitted), start(&sub, sub.current(), now))
 	change.Submissions = append(change.Submissions, sub)
 	change.Offer = o
@@ -187,7 +193,7 @@ func start(sub *Submission, step *Step, now time.Time) message.Message {
 }
 
 func stepMessage(sub *Submission, step string) message.Message {
-	id := fmt.Sprintf("publish|%s|%s|%d|%s", sub.PublisherID, sub.OfferID, sub.Number, step)
+	id := fmt.Sprintf("publish|%s|%s", sub.ID, step)
 	return message.New(id, message.PublishSteps, StepMessage{PublisherID: sub.PublisherID, OfferID: sub.OfferID, Submission: sub.Number, Step: step})
 }
 
@@ -205,27 +211,46 @@ func mayPublish(o *offer.Offer, newest *Submission) error {
 	return nil
 }
 
-// checkPages refuses what is not complete (PUB-4, CPP-40) and a selection that may not be (PUB-6).
+// CodePagesIncomplete is the code of a publish that pages which are not complete refuse.
+const CodePagesIncomplete = "PagesIncomplete"
+
+// checkPages refuses what is not complete and a selection that may not be. Incomplete pages are a Conflict with the
+// list of what they lack for types that are published from the portal (SAS-61), and NotReady for those of the
+// portal API (PUB-4, CPP-40). A page there is none of is Invalid; pages left out of a first submission NotReady
+// (PUB-6).
 func checkPages(o *offer.Offer, selected []string) error {
 	pages := o.Pages()
-	var wrong fault.Findings
+	var unknown, left, incomplete fault.Findings
 	for _, id := range selected {
 		if !slices.ContainsFunc(pages, func(p offer.Page) bool { return p.ID == id }) {
-			wrong.Add(offer.CodeInvalid, "pages", "The offer has no page %s.", id)
+			unknown.Add(offer.CodeInvalid, "pages", "The offer has no page %s.", id)
 		}
 	}
 	for _, p := range pages {
 		if len(selected) > 0 && !slices.Contains(selected, p.ID) {
 			if o.Published == nil {
-				wrong.Add("PageNotSelected", p.ID, "The first submission of an offer takes all pages.")
+				left.Add("PageNotSelected", p.ID, "The first submission of an offer takes all pages.")
 			}
 			continue
 		}
 		for _, f := range p.Findings {
-			wrong.Add(f.Code, f.Field, "%s: %s", p.Name, f.Message)
+			incomplete.Add(f.Code, f.Field, "%s: %s", p.Name, f.Message)
 		}
 	}
-	return wrong.Err(fault.NotReady, "OfferNotReady", "The offer cannot be published yet: some pages are not complete.")
+	if err := unknown.Err(fault.Invalid, offer.CodeInvalid, "The offer has no such page."); err != nil {
+		return err
+	}
+	const words = "The offer cannot be published yet: some pages are not complete."
+	t, _ := offer.TypeOf(o.OfferType)
+	if len(left) > 0 || t.CPPWrites {
+		return append(left, incomplete...).Err(fault.NotReady, "OfferNotReady", words)
+	}
+	if len(incomplete) == 0 {
+		return nil
+	}
+	refused := fault.New(fault.Conflict, CodePagesIncomplete, "", words)
+	refused.Details = incomplete
+	return refused
 }
 
 // selection is the draft, or the live content with the selected pages of the draft.
@@ -237,7 +262,25 @@ func (s *Service) selection(ctx context.Context, o *offer.Offer, pages []string)
 	if err != nil {
 		return offer.Content{}, fmt.Errorf("publish %s: %w", o.OfferID, err)
 	}
-	return offer.Merge(live, o.Content, pages)
+	merged, err := offer.Merge(live, o.Content, pages)
+	if err != nil {
+		return offer.Content{}, err
+	}
+	return merged, checkMerged(&live, &merged, pages)
+}
+
+// checkMerged refuses a selection that gives the offer pages which it did not have and which were not selected:
+// they would go live with nothing on them.
+func checkMerged(live, merged *offer.Content, selected []string) error {
+	before := offer.Fingerprints(live)
+	o := offer.Offer{Content: *merged}
+	var wrong fault.Findings
+	for _, p := range o.Pages() {
+		if _, had := before[p.ID]; !had && !slices.Contains(selected, p.ID) {
+			wrong.Add("PageNotSelected", p.ID, "%s: the page is new and has to be published with the others.", p.Name)
+		}
+	}
+	return wrong.Err(fault.NotReady, "OfferNotReady", "The selection leaves pages out that the offer needs.")
 }
 
 // freeze keeps the content under a name made of the number and the content, so that a repeat meets itself
@@ -282,7 +325,7 @@ func (s *Service) restingStatus(ctx context.Context, o *offer.Offer) (offer.Stat
 		}
 	}
 	switch {
-	case o.Status == offer.StatusNotAvailable:
+	case o.Withdrawn:
 		return offer.StatusNotAvailable, nil
 	case o.Production != nil:
 		return offer.StatusLive, nil

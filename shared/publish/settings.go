@@ -33,9 +33,8 @@ type setting struct {
 }
 
 type destinationForm struct {
-	ID      string    `json:"id"`
-	Contact bool      `json:"contact"` // needs an address of a person
-	Fields  []setting `json:"fields"`
+	ID     string    `json:"id"`
+	Fields []setting `json:"fields"`
 }
 
 type testDriveForm struct {

@@ -31,8 +31,8 @@ func (s *Service) signOff(ctx context.Context, o offer.Offer, r Request) (Change
 	if o.Status != offer.StatusPreview || o.Preview == nil {
 		return Change{}, Submission{}, refused
 	}
-	if o.TestOffer {
-		return Change{}, Submission{}, fault.New(fault.Conflict, "TestOfferNeverLive", "isTestOffer", "A test offer stays in preview.")
+	if o.TestOffer { // SAS-57
+		return Change{}, Submission{}, fault.New(fault.Conflict, "TestOfferCannotGoLive", "isTestOffer", "A test offer stays in preview.")
 	}
 	sub, err := s.Store.Submission(ctx, o.PublisherID, o.OfferID, o.Preview.Submission)
 	if err != nil {

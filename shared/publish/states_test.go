@@ -151,6 +151,7 @@ func TestActsInStates(t *testing.T) {
 	}
 }
 
+// A test offer reaches sign-off, where its preview can be bought, and no further (SAS-57).
 func TestTestOfferNeverGoesLive(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -160,8 +161,11 @@ func TestTestOfferNeverGoesLive(t *testing.T) {
 	b.publish(t)
 	b.run(t)
 	_, err := b.GoLive(t.Context(), request())
-	requireFault(t, err, fault.Conflict, "TestOfferNeverLive")
+	requireFault(t, err, fault.Conflict, "TestOfferCannotGoLive") // SAS-57
 	require.Equal(t, offer.StatusPreview, b.offer(t).Status)
+	v, err := b.offers.InPreview(t.Context(), contoso, app)
+	require.NoError(t, err)
+	require.False(t, v.Plans[0].Stopped, "SAS-57 it can be bought in preview")
 }
 
 // Publishing over what is blocked ends it, and over a preview supersedes that one when the new preview is there.

@@ -39,15 +39,24 @@ func TestStepsFor(t *testing.T) {
 		c.ListingOption, c.LeadDestination = offer.ContactMe, offer.LeadDestination{Kind: "none"}
 		return c
 	}
+	amended := saas(false)
+	amended.Legal.Universal, amended.LeadDestination = "Amended.", offer.LeadDestination{Kind: "none"}
+	ownTerms := amended
+	ownTerms.Listing.Terms = "Our terms."
 	for _, row := range []struct {
 		name    string
 		content offer.Content
 		steps   string
 	}{
-		{"PUB-11 SaaS that is sold, with leads and a test drive", saas(true),
+		{"SAS-62 SAS-63 amendments of the standard contract, no leads, no test drive", amended,
+			"purchaseFlowSetup amendmentConfiguration offerValidation previewCreation publisherSignoff manualValidation " +
+				"livePurchaseFlowSetup liveAmendmentConfiguration finalPublish"},
+		{"SAS-63 amendments of nothing", ownTerms,
+			"purchaseFlowSetup offerValidation previewCreation publisherSignoff manualValidation livePurchaseFlowSetup finalPublish"},
+		{"PUB-11 SAS-62 SAS-63 SaaS that is sold, with leads and a test drive", saas(true),
 			"purchaseFlowSetup testDriveDataValidation testDriveProvisioning leadManagement offerValidation previewCreation publisherSignoff " +
 				"manualValidation livePurchaseFlowSetup liveTestDriveDataValidation liveTestDriveProvisioning liveLeadManagement finalPublish"},
-		{"PUB-11 SaaS that is listed only", contact(),
+		{"PUB-11 SAS-63 SaaS that is listed only", contact(),
 			"offerValidation previewCreation publisherSignoff manualValidation finalPublish"},
 		{"PUB-11 Azure application", azure(),
 			"financialConfiguration packageProvisioning previewCreation publisherSignoff manualValidation " +
@@ -67,6 +76,16 @@ func TestStepsFor(t *testing.T) {
 			}
 			require.Equal(t, row.steps, strings.Join(ids, " "))
 		})
+	}
+	for id, want := range map[string]string{ // SAS-62
+		"purchaseFlowSetup": "<10 min", "testDriveDataValidation": "~5 min", "testDriveProvisioning": "~30 min", "leadManagement": "<15 min",
+		"offerValidation": "<30 min", "previewCreation": "<1 hr", "manualValidation": "<2 business days",
+	} {
+		for _, s := range publish.StepsFor(ptr(saas(true))) {
+			if s.ID == id {
+				require.Equal(t, want, s.Estimate, id)
+			}
+		}
 	}
 	estimate := func(c offer.Content, id string) string {
 		for _, s := range publish.StepsFor(&c) {
@@ -88,7 +107,7 @@ func TestOrderOfStepsAndHistory(t *testing.T) {
 	b.create(t, saas(true))
 	b.publish(t)
 	require.Equal(t, offer.SubmittedToPreview, last(b.history(t)).Kind)
-	require.Equal(t, []string{"offerSetup", "planOverview", "properties", "offerListing", "previewAudience", "technicalConfiguration", "testDrive"},
+	require.Equal(t, []string{"offerSetup", "planOverview", "properties", "offerListing", "previewAudience", "technicalConfiguration", "m365", "resellThroughCsp", "testDrive"},
 		last(b.history(t)).Pages)
 	for msgs := b.steps(t); len(msgs) > 0; msgs = b.steps(t) {
 		require.Len(t, msgs, 1)
@@ -186,3 +205,5 @@ func TestPortalSteps(t *testing.T) {
 	require.Subset(t, phaseIDs("VirtualMachine"), phases)
 	require.Subset(t, phaseIDs("SaaS"), phases)
 }
+
+func ptr(c offer.Content) *offer.Content { return &c }

@@ -80,6 +80,7 @@ type Submission struct {
 	ChangedPages       []string     `json:"changedPages"`
 	InitiatedBy        string       `json:"initiatedBy"`
 	NotificationEmails string       `json:"notificationEmails,omitempty"`
+	Notes              string       `json:"notesForCertification,omitempty"` // as they were when it was submitted (SAS-61)
 	State              State        `json:"state"`
 	Steps              []Step       `json:"steps"`
 	OfferVersion       int          `json:"offerVersion"`   // the offer's version when it was submitted

@@ -160,12 +160,6 @@ type Receiver interface {
 	DeadLetters(ctx context.Context, queue string, max int, keep func(m message.Message, reason string) error) (int, error)
 }
 
-// queues are the queues whose dead letters are drained.
-var queues = []string{
-	message.PublishSteps, message.Webhooks, message.LedgerEvents, message.Leads,
-	message.TestDrives, message.PayoutItems, message.Notifications,
-}
-
 const drainMost = 100 // dead letters of one queue in one run
 
 // The bus gives a message up after so many deliveries, and because the host gives a failed one back at once, that
@@ -196,8 +190,8 @@ func again(m message.Message, queue string, now time.Time) (message.Message, boo
 // Drain takes what the bus has dead-lettered: what it gave up it sends again later, the rest it moves into the
 // table with its reason. It returns how many messages it took. A queue that fails does not stop the others.
 func (d *DeadLetters) Drain(ctx context.Context, r Receiver) (int, error) {
-	counts := make(chan int, len(queues))
-	err := parallel(queues, func(queue string) error {
+	counts := make(chan int, len(message.Queues))
+	err := parallel(message.Queues, func(queue string) error {
 		n, err := r.DeadLetters(ctx, queue, drainMost, func(m message.Message, reason string) error {
 			if strings.HasPrefix(reason, givenUp) {
 				if next, ok := again(m, queue, d.db.deps.Now()); ok {

@@ -22,6 +22,8 @@ const (
 	txPrefix      = "tx|"
 	openPrefix    = "open|"
 	cyclePrefix   = "cycle|"
+	collectPrefix = "collect|"
+	creditPrefix  = "credit|"
 	maxPublishers = 4096
 )
 
@@ -93,10 +95,11 @@ func (s *Ledger) Apply(ctx context.Context, b billing.Batch) error {
 	for _, c := range b.Cycles {
 		put(cycleKey(c.ResourceID, c.Dimension, c.Month), c.Tag, c)
 	}
-	if len(b.Releases) > 0 {
-		if err := s.listed(ctx, position{ledgerTable, unpaidList, table.Join(b.PublisherID)}); err != nil {
-			return fmt.Errorf("apply a batch of %s: %w", b.PublisherID, err)
-		}
+	if err := putCollections(put, b); err != nil {
+		return fmt.Errorf("apply a batch of %s: %w", b.PublisherID, err)
+	}
+	if err := s.list(ctx, b); err != nil {
+		return fmt.Errorf("apply a batch of %s: %w", b.PublisherID, err)
 	}
 	msgs := b.Messages
 	if len(keys) > 0 {
@@ -105,6 +108,25 @@ func (s *Ledger) Apply(ctx context.Context, b billing.Batch) error {
 	}
 	if _, err := s.db.Commit(ctx, ledgerTable, ops, msgs...); err != nil {
 		return fmt.Errorf("apply a batch of %s: %w", b.PublisherID, err)
+	}
+	return nil
+}
+
+// list puts publishers and collections on the lists they are found by, before the batch: one that is on a list and not
+// there is skipped.
+func (s *Ledger) list(ctx context.Context, b billing.Batch) error {
+	if len(b.Releases) > 0 {
+		if err := s.listed(ctx, position{ledgerTable, unpaidList, table.Join(b.PublisherID)}); err != nil {
+			return err
+		}
+	}
+	for _, c := range b.Collections {
+		if c.State != billing.Due {
+			continue
+		}
+		if err := s.listed(ctx, position{ledgerTable, dueList(c.BillingAccount), table.Join(c.SubscriptionID)}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

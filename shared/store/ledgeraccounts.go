@@ -30,6 +30,9 @@ func accountMonth(account, month string) string { return table.Join("account", a
 type accountSum struct {
 	Debit  int64 `json:"debit"`
 	Credit int64 `json:"credit"`
+
+	Count int    `json:"count,omitempty"` // of the entries (BIL-98)
+	Head  string `json:"head,omitempty"`  // hash of the newest
 }
 
 func (a *accountSum) add(side billing.Side, amount int64) error {
@@ -170,7 +173,11 @@ func (s *Ledger) postOps(ctx context.Context, partition string, legs []leg) ([]t
 		if err := sums[l.currency].add(l.entry.Side, l.entry.Amount); err != nil {
 			return nil, err
 		}
-		ops = append(ops, table.Op{Action: table.Insert, Row: table.Row{Partition: partition, Key: l.key, Data: encode(l.entry)}})
+		sum := sums[l.currency]
+		sum.Count++
+		entry := l.entry.Sealed(sum.Count, sum.Head)
+		sum.Head = entry.Hash
+		ops = append(ops, table.Op{Action: table.Insert, Row: table.Row{Partition: partition, Key: l.key, Data: encode(entry)}})
 	}
 	for currency, sum := range sums {
 		op := table.Op{Action: table.Insert, Row: table.Row{

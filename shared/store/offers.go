@@ -47,24 +47,30 @@ func NewOffers(db *DB, snapshots publish.Snapshots) *Offers {
 }
 
 type headRow struct {
-	PublisherID string            `json:"publisherId"`
-	OfferID     string            `json:"offerId"`
-	OfferType   string            `json:"offerType"`
-	Alias       string            `json:"alias"`
-	ProductID   string            `json:"productId"`
-	Status      offer.Status      `json:"status"`
-	Version     int               `json:"version"`
-	Notes       string            `json:"notes,omitempty"`
-	CreatedAt   time.Time         `json:"createdAt"`
-	ChangedAt   time.Time         `json:"changedAt"`
-	Submission  int               `json:"submission"`
-	Preview     *offer.Frozen     `json:"preview,omitempty"`
-	Production  *offer.Frozen     `json:"production,omitempty"`
-	Published   *offer.Published  `json:"published,omitempty"`
-	Events      int               `json:"events"`
-	Plans       []string          `json:"plans"`
-	Parts       map[string]string `json:"parts"` // fingerprint of each other row of the draft
+	PublisherID string               `json:"publisherId"`
+	OfferID     string               `json:"offerId"`
+	OfferType   string               `json:"offerType"`
+	Alias       string               `json:"alias"`
+	ProductID   string               `json:"productId"`
+	Status      offer.Status         `json:"status"`
+	Version     int                  `json:"version"`
+	Notes       string               `json:"notes,omitempty"`
+	CreatedAt   time.Time            `json:"createdAt"`
+	ChangedAt   time.Time            `json:"changedAt"`
+	Submission  int                  `json:"submission"`
+	Preview     *offer.Frozen        `json:"preview,omitempty"`
+	Production  *offer.Frozen        `json:"production,omitempty"`
+	Published   *offer.Published     `json:"published,omitempty"`
+	Withdrawn   bool                 `json:"withdrawn,omitempty"`
+	Synced      map[string]time.Time `json:"synced,omitempty"`
+	Events      int                  `json:"events"`
+	Plans       []string             `json:"plans"`
+	Parts       map[string]string    `json:"parts"` // fingerprint of each other row of the draft
 }
+
+// withdrawn reports whether what was live is not distributed any more. Rows from before that was noted have the status
+// only.
+func (h *headRow) withdrawn() bool { return h.Withdrawn || h.Status == offer.StatusNotAvailable }
 
 func offerPartition(publisherID, offerID string) string { return table.Join(publisherID, offerID) }
 
@@ -80,7 +86,7 @@ func toHead(o *offer.Offer) (headRow, map[string][]byte) {
 		PublisherID: o.PublisherID, OfferID: o.OfferID, OfferType: o.OfferType, Alias: o.Alias, ProductID: o.ProductID,
 		Status: o.Status, Version: o.Version, Notes: o.Notes, CreatedAt: o.CreatedAt, ChangedAt: o.ChangedAt,
 		Submission: o.Submission, Preview: o.Preview, Production: o.Production, Published: o.Published, Events: o.Events,
-		Parts: map[string]string{},
+		Withdrawn: o.Withdrawn, Synced: o.Synced, Parts: map[string]string{},
 	}
 	parts := map[string][]byte{}
 	content := o.Content
@@ -125,6 +131,7 @@ func fromHead(h headRow) offer.Offer {
 		Content:   offer.Content{PublisherID: h.PublisherID, OfferID: h.OfferID, OfferType: h.OfferType, Alias: h.Alias},
 		ProductID: h.ProductID, Status: h.Status, Version: h.Version, Notes: h.Notes, CreatedAt: h.CreatedAt, ChangedAt: h.ChangedAt,
 		Submission: h.Submission, Preview: h.Preview, Production: h.Production, Published: h.Published, Events: h.Events, Saved: h.Parts,
+		Withdrawn: h.withdrawn(), Synced: h.Synced,
 	}
 }
 
@@ -300,7 +307,7 @@ func (s *Offers) LiveOffers(ctx context.Context, after string, limit int) ([]off
 	}
 	var out []offer.Version
 	for _, h := range heads {
-		if h.Production == nil || h.Status == offer.StatusNotAvailable {
+		if h.Production == nil || h.withdrawn() {
 			continue
 		}
 		v, err := s.version(ctx, offer.Production, h.Production)
@@ -383,7 +390,20 @@ func (s *Offers) slot(ctx context.Context, publisherID, offerID string, slot off
 	if frozen == nil {
 		return offer.Version{}, fault.New(fault.NotFound, "NotFound", "slot", "The slot %s of the offer %s is empty.", slot, offerID)
 	}
-	return s.version(ctx, slot, frozen)
+	v, err := s.version(ctx, slot, frozen)
+	if err == nil && slot == offer.Production && head.withdrawn() {
+		v = withdrawn(v)
+	}
+	return v, err
+}
+
+// withdrawn is a version that nobody new may buy, for those who did (PUB-53).
+func withdrawn(v offer.Version) offer.Version {
+	v.Withdrawn, v.Plans = true, slices.Clone(v.Plans)
+	for i := range v.Plans {
+		v.Plans[i].Stopped = true
+	}
+	return v
 }
 
 func (s *Offers) version(ctx context.Context, slot offer.Slot, f *offer.Frozen) (offer.Version, error) {

@@ -15,15 +15,17 @@ import (
 )
 
 // The usage of a resource is one partition: a row per dimension and hour, whose insert is the duplicate check
-// (MTR-53). A further partition per reporting application names the resources it has reported for, for reading
-// back; such a row is written before the first usage it leads to.
+// (MTR-53). A further partition per metering identity names its offers, for reading back; such a row is written
+// before the first usage it leads to. What is summed up of the usage is in usageseries.go.
 //
 // A request that reports for 25 resources would need 25 outbox rows. Instead it writes one intent into the agenda
-// first, as the marker of its act: the usages it is about to add. After the inserts one message per resource goes out and the intent goes
-// away; when the process dies in between, SweepUsage looks which of the usages are there and sends for those.
+// first, as the marker of its act: the usages it is about to add. After the inserts one message per resource goes to
+// the ledger, another announces the whole request, and the intent goes away; when the process dies in between,
+// SweepUsage looks which of the usages are there and sends for those.
 const (
 	usageTable    = "usage"
-	usagePrefix   = "u|" // apart from other rows of a partition
+	usagePrefix   = "u|"   // apart from other rows of a partition
+	dryPrefix     = "dry|" // of dry runs, which are no usage and take no hour
 	intentPrefix  = "usage|"
 	intentsOfRow  = 16 // each up to 25 usages, some 4 kB
 	usageWidth    = 8  // resources written at the same time
@@ -33,17 +35,20 @@ const (
 
 // Usage keeps accepted usage: metering.Store. Safe for concurrent use.
 type Usage struct {
-	db      *DB
-	journal *journal[intentData]
-	send    *batcher[usageIntent]
+	db       *DB
+	journal  *journal[intentData]
+	send     *batcher[usageIntent]
+	announce []string  // queues that are told of accepted usage besides ledger-events
+	counting keyedLock // partitions of series that this process writes to
 
 	mu    sync.Mutex
 	known map[string]bool // list rows that are certainly there
 }
 
-// NewUsage makes the repository.
-func NewUsage(db *DB) *Usage {
-	u := &Usage{db: db, journal: newJournal[intentData](db, intentPrefix, intentsOfRow), known: map[string]bool{}}
+// NewUsage makes the repository. Accepted usage is announced on the given queues, besides what ledger-events hears
+// of it.
+func NewUsage(db *DB, announce ...string) *Usage {
+	u := &Usage{db: db, journal: newJournal[intentData](db, intentPrefix, intentsOfRow), announce: announce, known: map[string]bool{}}
 	u.send = newBatcher(table.MaxOps, 2, u.deliver)
 	return u
 }
@@ -58,17 +63,16 @@ type usageIntent struct {
 
 // intentData is the document of an intent.
 type intentData struct {
-	ID          string     `json:"id"`
-	Correlation string     `json:"correlationId,omitempty"`
-	Usages      []intended `json:"usages"`
+	ID            string     `json:"id"`
+	RequestID     string     `json:"requestId,omitempty"`
+	CorrelationID string     `json:"correlationId,omitempty"`
+	Usages        []intended `json:"usages"`
 }
 
 // intended is one usage of an intent.
 type intended struct {
-	Resource  string `json:"resource"`
-	Dimension string `json:"dimension"`
-	Hour      string `json:"hour"`
-	EventID   string `json:"eventId"`
+	metering.Ref
+	EventID string `json:"eventId"`
 }
 
 // usageMessage tells the ledger what was accepted for one resource.
@@ -85,7 +89,13 @@ type usageEvent struct {
 
 func usagePartition(resourceID string) string { return table.Join(strings.ToLower(resourceID)) }
 
-func usageKey(dimension, hour string) string { return usagePrefix + table.Join(dimension, hour) }
+func usageKey(r metering.Ref) string {
+	prefix := usagePrefix
+	if r.Session == metering.DryRun {
+		prefix = dryPrefix
+	}
+	return prefix + table.Join(r.Dimension, r.Hour)
+}
 
 // Add implements metering.Store.
 func (s *Usage) Add(ctx context.Context, usages []metering.Usage) []metering.Outcome {
@@ -122,9 +132,10 @@ func (s *Usage) prepare(ctx context.Context, usages []metering.Usage) (usageInte
 	if err := s.db.admit(ctx); err != nil {
 		return usageIntent{}, err
 	}
-	intent := usageIntent{intentData: intentData{ID: s.db.deps.NewID(), Correlation: message.Correlation(ctx)}}
+	cause := message.CauseOf(ctx)
+	intent := usageIntent{intentData: intentData{ID: s.db.deps.NewID(), RequestID: cause.RequestID, CorrelationID: cause.CorrelationID}}
 	for _, u := range usages {
-		intent.Usages = append(intent.Usages, intended{u.ResourceID, u.Dimension, u.Hour(), u.EventID})
+		intent.Usages = append(intent.Usages, intended{u.Ref(), u.EventID})
 	}
 	var err error
 	if intent.marker, err = s.journal.mark(ctx, intent.intentData); err != nil {
@@ -190,13 +201,13 @@ func (s *Usage) addOfResource(ctx context.Context, usages []metering.Usage, inde
 
 func insertUsage(u metering.Usage) table.Op {
 	return table.Op{Action: table.Insert, Row: table.Row{
-		Partition: usagePartition(u.ResourceID), Key: usageKey(u.Dimension, u.Hour()), Data: encode(u),
+		Partition: usagePartition(u.ResourceID), Key: usageKey(u.Ref()), Data: encode(u),
 	}}
 }
 
 // existing reads the usage that stands where another was to be inserted.
 func (s *Usage) existing(ctx context.Context, u metering.Usage) metering.Outcome {
-	there, err := s.usage(ctx, u.ResourceID, u.Dimension, u.Hour())
+	there, err := s.Accepted(ctx, u.Ref())
 	switch {
 	case err != nil:
 		return metering.Outcome{Err: fmt.Errorf("add usage of %s: %w", u.ResourceID, err)}
@@ -206,8 +217,9 @@ func (s *Usage) existing(ctx context.Context, u metering.Usage) metering.Outcome
 	return metering.Outcome{Existing: there}
 }
 
-func (s *Usage) usage(ctx context.Context, resource, dimension, hour string) (metering.Usage, error) {
-	row, err := s.db.Table(usageTable).Get(ctx, usagePartition(resource), usageKey(dimension, hour))
+// Accepted implements metering.Aggregates.
+func (s *Usage) Accepted(ctx context.Context, r metering.Ref) (metering.Usage, error) {
+	row, err := s.db.Table(usageTable).Get(ctx, usagePartition(r.ResourceID), usageKey(r))
 	if err != nil {
 		return metering.Usage{}, err
 	}
@@ -236,21 +248,36 @@ func (s *Usage) settle(ctx context.Context, intent usageIntent, outcomes []meter
 	s.send.add(intent)
 }
 
-// messages are one message per resource. Their ids come from the request, so that a second sending meets the
-// first.
-func (i usageIntent) messages() []message.Message {
+// messages are one message per resource for the ledger, and one for the request on each further queue. Their ids
+// come from the request and how much of it is told, so that a second sending meets the first, but not one that
+// knew of less.
+func (i usageIntent) messages(announce []string) []message.Message {
 	events := map[string][]usageEvent{}
 	var order []string
-	for _, u := range i.Usages {
-		if events[u.Resource] == nil {
-			order = append(order, u.Resource)
+	refs := make([]metering.Ref, len(i.Usages))
+	for n, u := range i.Usages {
+		refs[n] = u.Ref
+		if u.Session != "" {
+			continue // never billed
 		}
-		events[u.Resource] = append(events[u.Resource], usageEvent{u.Dimension, u.Hour})
+		if events[u.ResourceID] == nil {
+			order = append(order, u.ResourceID)
+		}
+		events[u.ResourceID] = append(events[u.ResourceID], usageEvent{u.Dimension, u.Hour})
 	}
-	msgs := make([]message.Message, len(order))
-	for n, resource := range order {
-		msgs[n] = message.New("usage:"+i.ID+":"+resource, message.LedgerEvents,
-			usageMessage{Kind: "usage", ResourceID: resource, Events: events[resource]}).Caused(message.Cause{CorrelationID: i.Correlation})
+	var msgs []message.Message
+	for _, resource := range order {
+		id := fmt.Sprintf("usage:%s:%s:%d", i.ID, resource, len(events[resource]))
+		msgs = append(msgs, message.New(id, message.LedgerEvents, usageMessage{Kind: "usage", ResourceID: resource, Events: events[resource]}))
+	}
+	if len(refs) > 0 {
+		for _, queue := range announce {
+			msgs = append(msgs, message.New(fmt.Sprintf("usage:%s:%d", i.ID, len(refs)), queue, metering.Announced{Events: refs}))
+		}
+	}
+	cause := message.Cause{RequestID: i.RequestID, CorrelationID: i.CorrelationID}
+	for n := range msgs {
+		msgs[n] = msgs[n].Caused(cause)
 	}
 	return msgs
 }
@@ -266,7 +293,7 @@ func (s *Usage) deliver(batch []usageIntent) {
 	}()
 	var msgs []message.Message
 	for _, intent := range batch {
-		msgs = append(msgs, intent.messages()...)
+		msgs = append(msgs, intent.messages(s.announce)...)
 	}
 	for queue, err := range s.db.sendAll(ctx, msgs) {
 		s.db.deps.Log.Warn("messages of usage stay for the sweep", "queue", queue, "error", err)
@@ -347,9 +374,9 @@ func (s *Usage) sweepIntents(ctx context.Context, now time.Time, sheet writtenSh
 
 // sweepIntent sends for those usages of an intent that are there and reports whether that was all of them.
 func (s *Usage) sweepIntent(ctx context.Context, intent intentData) (bool, error) {
-	there := usageIntent{intentData: intentData{ID: intent.ID, Correlation: intent.Correlation}}
+	there := usageIntent{intentData: intentData{ID: intent.ID, RequestID: intent.RequestID, CorrelationID: intent.CorrelationID}}
 	for _, u := range intent.Usages {
-		stands, err := s.usage(ctx, u.Resource, u.Dimension, u.Hour)
+		stands, err := s.Accepted(ctx, u.Ref)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return false, err
 		}
@@ -357,7 +384,7 @@ func (s *Usage) sweepIntent(ctx context.Context, intent intentData) (bool, error
 			there.Usages = append(there.Usages, u)
 		}
 	}
-	for queue, err := range s.db.sendAll(ctx, there.messages()) {
+	for queue, err := range s.db.sendAll(ctx, there.messages(s.announce)) {
 		return false, fmt.Errorf("send to %s: %w", queue, err)
 	}
 	return len(there.Usages) == len(intent.Usages), nil

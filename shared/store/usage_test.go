@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func reported(n, k int, at time.Time, event string) []metering.Usage {
 	return list
 }
 
-// A request costs its inserts and three operations more, however many resources it reports for.
+// A request costs its inserts and two operations of the store more, however many resources it reports for.
 func TestCostOfABatch(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 5, 5, 5, 5, 5, 0, time.UTC)
@@ -41,7 +42,7 @@ func TestCostOfABatch(t *testing.T) {
 	outbox := storetest.NewOutbox(clock)
 	crash := storetest.NewCrash(tables.Table, outbox)
 	db := store.New(store.Deps{Tables: crash.Table, Sender: crash, Now: clock, NewID: storetest.Counter("id")})
-	usage := store.NewUsage(db)
+	usage := store.NewUsage(db, message.UsageAccepted)
 	add := func(list []metering.Usage) int {
 		crash.Arm(storetest.None, 0)
 		for _, o := range usage.Add(t.Context(), list) {
@@ -53,8 +54,8 @@ func TestCostOfABatch(t *testing.T) {
 	}
 	add(reported(25, 1, at, "first")) // the list rows are known from here on
 	later := reported(25, 1, at.Add(time.Hour), "second")
-	require.Equal(t, 25+3, add(later), "25 inserts, the intent, one send, the intent's removal")
-	require.Equal(t, 1+3, add(reported(1, 20, at.Add(100*time.Hour), "third")), "one transaction for one resource")
+	require.Equal(t, 25+2+2, add(later), "25 inserts, the intent and its removal; a send to each queue")
+	require.Equal(t, 1+2+2, add(reported(1, 20, at.Add(100*time.Hour), "third")), "one transaction for one resource")
 }
 
 // The process dies at every operation in turn, with every kind of harm; afterwards each usage that is stored has
@@ -62,7 +63,7 @@ func TestCostOfABatch(t *testing.T) {
 func TestUsageIsToldWhateverHappens(t *testing.T) {
 	t.Parallel()
 	for _, harm := range []storetest.Harm{storetest.Die, storetest.DieLate, storetest.Refuse, storetest.Lose} {
-		for k := 1; k <= 9; k++ {
+		for k := 1; k <= 10; k++ {
 			t.Run(fmt.Sprint(harm, " at ", k), func(t *testing.T) {
 				t.Parallel()
 				at := time.Date(2026, 5, 5, 5, 5, 5, 0, time.UTC)
@@ -72,7 +73,7 @@ func TestUsageIsToldWhateverHappens(t *testing.T) {
 				crash := storetest.NewCrash(tables.Table, outbox)
 				open := func(prefix string) (*store.DB, *store.Usage) {
 					db := store.New(store.Deps{Tables: crash.Table, Sender: crash, Now: clock, NewID: storetest.Counter(prefix)})
-					return db, store.NewUsage(db)
+					return db, store.NewUsage(db, message.UsageAccepted)
 				}
 				_, usage := open("first")
 				crash.Arm(harm, k)
@@ -87,6 +88,14 @@ func TestUsageIsToldWhateverHappens(t *testing.T) {
 				for _, m := range outbox.Messages(message.LedgerEvents) {
 					told[m.ID]++
 				}
+				announced, accepted := map[metering.Ref]bool{}, map[metering.Ref]bool{}
+				for _, m := range outbox.Messages(message.UsageAccepted) {
+					var a metering.Announced
+					require.NoError(t, json.Unmarshal(m.Body, &a))
+					for _, ref := range a.Events {
+						announced[ref] = true
+					}
+				}
 				stored := 0
 				for r := range 3 {
 					found, err := second.Between(t.Context(), fmt.Sprintf("resource-%d", r), "email", at.AddDate(0, 0, -2), at)
@@ -94,8 +103,12 @@ func TestUsageIsToldWhateverHappens(t *testing.T) {
 					if len(found) > 0 {
 						stored++
 					}
+					for _, u := range found {
+						accepted[u.Ref()] = true
+					}
 				}
 				require.Len(t, told, stored, "one message for each resource that has usage")
+				require.Equal(t, accepted, announced)
 				for i, o := range outcomes {
 					if o.Added {
 						require.Positive(t, stored, "outcome %d", i)

@@ -18,7 +18,7 @@ func TestReadUsage(t *testing.T) {
 	usage := store.NewUsage(db)
 	add := func(owner, resource, dimension, id string, effective time.Time) {
 		out := usage.Add(t.Context(), []metering.Usage{{
-			EventID: id, ResourceID: resource, Dimension: dimension, PlanID: "p", Quantity: "0.10", EffectiveStart: "as sent",
+			EventID: id, PublisherID: "contoso", OfferID: "cns", ResourceID: resource, Dimension: dimension, PlanID: "p", Quantity: "0.10", EffectiveStart: "as sent",
 			Effective: effective, AcceptedAt: at, Owner: metering.Owner{TenantID: "T", AppID: owner},
 		}})
 		require.NoError(t, out[0].Err)
@@ -48,12 +48,14 @@ func TestReadUsage(t *testing.T) {
 	require.Equal(t, []string{"5"}, between("r2", "a", at, at.Add(1)))
 	require.Empty(t, between("r3", "a", at, at.Add(1)))
 
-	reported := func(tenant, app string) []string {
-		return ids(usage.Reported(t.Context(), metering.Owner{TenantID: tenant, AppID: app}, at.Add(-9*time.Hour), at.Add(1)))
+	offers := func(tenant, app string) []metering.OfferRef {
+		found, err := usage.Offers(t.Context(), metering.Owner{TenantID: tenant, AppID: app})
+		require.NoError(t, err)
+		return found
 	}
-	require.ElementsMatch(t, []string{"1", "2", "4", "5"}, reported("t", "A"))
-	require.Equal(t, []string{"3"}, reported("T", "b"))
-	require.Empty(t, reported("other", "a"))
+	require.Equal(t, []metering.OfferRef{{PublisherID: "contoso", OfferID: "cns"}}, offers("t", "A"), "the application in any case of letters")
+	require.Equal(t, offers("t", "a"), offers("T", "b"))
+	require.Empty(t, offers("other", "a"))
 }
 
 // A usage whose answer was lost and which is added again meets itself, and does not hold up the others; another one

@@ -15,7 +15,13 @@ const skew = time.Minute
 // Work does what a message of the queue webhooks asks for. It decides from the state, so that a message that
 // comes twice, late or for nothing changes nothing. NotFound and Invalid when it can never be done.
 func (s *Service) Work(ctx context.Context, w Work) error {
-	if w.Kind == "" {
+	switch w.Kind {
+	case PaymentHeard:
+		if w.Payment == nil {
+			return fault.New(fault.Invalid, CodeInvalid, "payment", "the payment is missing")
+		}
+		return s.Payment(ctx, *w.Payment)
+	case "":
 		if w.OperationID == "" || w.Attempt < 1 {
 			return fault.New(fault.Invalid, CodeInvalid, "attempt", "neither a deadline nor a delivery attempt")
 		}
@@ -62,57 +68,64 @@ func (d *decision) due(at time.Time) (early time.Time, err error) {
 	return time.Time{}, errNothing
 }
 
-// termEnd renews, converts a trial, or ends a subscription whose term is over. One message works one term: the
-// next term brings its own, so that missed terms are caught up one by one (FUL-88 to FUL-92, FUL-95).
+// termEnd asks for the next term of a subscription whose term is over, be it a trial, or ends it (FUL-88 to FUL-92,
+// FUL-95). The term begins when it is paid. One message works one term: the next term brings its own, so that missed
+// terms are caught up one by one. A suspended subscription is asked for nothing; the price of the term that it misses is
+// noted (FUL-90, BIL-64).
 func (s *Service) termEnd(ctx context.Context, d *decision, _ Work) (time.Time, error) {
 	t, ok := d.sub.CurrentTerm()
-	if !ok || d.sub.Status != Subscribed {
-		return time.Time{}, errNothing // FUL-90
+	if !ok || d.sub.Status != Subscribed && d.sub.Status != Suspended {
+		return time.Time{}, errNothing
 	}
 	if early, err := d.due(t.EndsAt()); err != nil {
 		return early, err
 	}
-	if !d.sub.AutoRenew {
-		pending, err := s.pending(ctx, &d.sub)
-		if err != nil {
+	switch {
+	case d.sub.Status == Suspended:
+		return time.Time{}, s.miss(ctx, d)
+	case d.sub.AutoRenew:
+		due := d.sub.DueTerms(d.now)[0]
+		if err := s.reprice(ctx, d, due); err != nil {
 			return time.Time{}, err
 		}
-		_, err = d.unsubscribe(TermEndAutoRenewOff, FromAzure, pending)
+		d.requestTerm(due)
+		return time.Time{}, nil
+	}
+	pending, err := s.pending(ctx, &d.sub)
+	if err != nil {
 		return time.Time{}, err
 	}
-	if err := s.reprice(ctx, d); err != nil {
-		return time.Time{}, err
-	}
-	return time.Time{}, d.renew(t.Trial)
+	_, err = d.unsubscribe(TermEndAutoRenewOff, FromAzure, pending)
+	return time.Time{}, err
 }
 
-// reprice takes the price the plan has now (BIL-21). A plan that is gone keeps what was agreed.
-func (s *Service) reprice(ctx context.Context, d *decision) error {
-	v, err := s.offer(ctx, &d.sub)
-	if fault.Is(err, fault.NotFound) {
-		return nil
+// miss notes the prices of the terms that a suspended subscription misses, and when it would miss the next.
+func (s *Service) miss(ctx context.Context, d *decision) error {
+	due := d.sub.DueTerms(d.now)
+	spans := len(d.sub.Plans)
+	for i := range due {
+		if err := s.reprice(ctx, d, d.sub.DueTerms(d.now)[i]); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("read the offer of %s: %w", d.sub.ID, err)
+	if len(d.sub.Plans) == spans {
+		return errNothing
 	}
-	p, _ := v.Plan(d.sub.PlanID)
-	if t, ok := p.Term(d.sub.TermUnit); ok {
-		d.sub.UnitPrice = priceIn(t, d.sub.Market, d.sub.Currency, d.sub.UnitPrice)
-	}
+	d.termEnds(due[len(due)-1])
 	return nil
 }
 
-// renew begins the next term on the plan and seats of this moment (FUL-91).
-func (d *decision) renew(trial bool) error {
+// renew begins the next term, which was paid.
+func (d *decision) renew(due Term) error {
 	e := TermEndAutoRenewOn
-	if trial {
+	if d.sub.FreeTrial {
 		e = TrialEnd
 	}
 	m, err := d.take(e)
 	if err != nil {
 		return err
 	}
-	d.beginTerm(false)
+	d.beginDue(due)
 	d.done(m, FromAzure)
 	return nil
 }

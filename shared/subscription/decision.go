@@ -28,6 +28,9 @@ const (
 	GraceEnd    DeadlineKind = "graceEnd"
 	PendingEnd  DeadlineKind = "pendingEnd"
 	AckDeadline DeadlineKind = "ackDeadline"
+
+	// PaymentHeard is no deadline: the billing side says what came of a charge.
+	PaymentHeard DeadlineKind = "payment"
 )
 
 // Work is the body of a message on the queue webhooks: a delivery attempt, or a deadline when it has a kind.
@@ -36,6 +39,8 @@ type Work struct {
 	OperationID    string       `json:"operationId,omitempty"`
 	Attempt        int          `json:"attempt,omitempty"`
 	Kind           DeadlineKind `json:"kind,omitempty"`
+
+	Payment *PaymentEvent `json:"payment,omitempty"` // of PaymentHeard
 }
 
 // decision is an act in the making. It starts from what was read and holds what will be saved.
@@ -132,20 +137,20 @@ func (d *decision) span() {
 	d.sub.Plans = append(d.sub.Plans, PlanSpan{PlanID: d.sub.PlanID, From: d.now, Quantity: d.sub.Quantity, UnitPrice: d.sub.UnitPrice})
 }
 
-// changed notes plan, seats and price from now on and tells the ledger to look at the running term again, whose
-// dates stay (FUL-58). A trial that is over at once begins the first paid term instead (5.5).
+// changed notes plan, seats and price from now on and tells the ledger, within the running term, whose dates stay
+// (FUL-58). A trial that is over at once begins the first paid term instead (5.5). While the next term is being paid
+// for, it is told when that begins.
 func (d *decision) changed(o *Operation) {
 	d.span()
 	d.sub.Plans[len(d.sub.Plans)-1].Operation = o.ID
 	t, running := d.sub.CurrentTerm()
 	switch {
+	case !running || !d.now.Before(t.EndsAt()):
 	case d.sub.FreeTrial && !d.sub.TrialPlan:
-		if d.now.Before(t.EndsAt()) { // else the paid term follows the trial, whose end was not worked yet
-			d.sub.anchorAt(d.now)
-		}
+		d.sub.anchorAt(d.now)
 		d.beginTerm(false)
-	case running && !t.Trial:
-		d.chargeTerm(t.Number, ":"+o.ID)
+	case !t.Trial:
+		d.chargeChange(t.Number, d.sub.Plans[len(d.sub.Plans)-1])
 	}
 }
 
@@ -202,12 +207,11 @@ func (d *decision) succeed(o *Operation) error {
 	return nil
 }
 
-// reinstated moves the dates to the current term; missed terms are charged (FUL-90).
+// reinstated moves the dates to the current term; missed terms are charged, each at the price of its start (FUL-90,
+// BIL-64).
 func (d *decision) reinstated() {
 	d.sub.SuspendedAt = time.Time{}
-	t, _ := d.sub.CurrentTerm()
-	for !d.now.Before(t.EndsAt()) {
-		d.beginTerm(false)
-		t, _ = d.sub.CurrentTerm()
+	for _, t := range d.sub.DueTerms(d.now) {
+		d.beginDue(t)
 	}
 }

@@ -39,7 +39,7 @@ func newLogged(t *testing.T, profile subscription.Profile) *logged {
 // work works the queue until it is empty.
 func (w *logged) work() {
 	w.T.Helper()
-	for msgs := w.Outbox.Take(message.Webhooks); len(msgs) > 0; msgs = w.Outbox.Take(message.Webhooks) {
+	for msgs := w.Outbox.Take(message.Webhooks); len(msgs) > 0 || w.Pay(); msgs = w.Outbox.Take(message.Webhooks) {
 		for _, m := range msgs {
 			var work subscription.Work
 			require.NoError(w.T, json.Unmarshal(m.Body, &work))

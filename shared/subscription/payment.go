@@ -36,6 +36,9 @@ func (d *decision) suspend(pending *Operation) (Operation, error) {
 	d.sub.SuspendedAt = d.now
 	end := d.now.Add(graceTime)
 	d.deadline(GraceEnd, fmt.Sprint(d.now.UnixNano()), end)
+	if due := d.sub.DueTerms(d.now); len(due) > 0 { // it misses the one behind as well
+		d.termEnds(due[len(due)-1])
+	}
 	d.mail("suspended", "Payment failed", "The payment for %s failed. It ends on %s unless it is paid.", d.sub.Name, end.Format(dayLayout))
 	return d.done(m, FromAzure), nil
 }

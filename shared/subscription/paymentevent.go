@@ -3,6 +3,7 @@ package subscription
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"stoa/shared/fault"
@@ -21,13 +22,30 @@ const (
 
 // PaymentEvent is what the billing side says of a charge: that it failed, or that what was due is paid.
 type PaymentEvent struct {
-	ID             string
-	SubscriptionID string
-	Type           string
+	ID             string `json:"id"`
+	SubscriptionID string `json:"subscriptionId"`
+	Type           string `json:"type"`
+	Term           int    `json:"term,omitempty"` // the term that was asked for, 0 when it was something else
 }
 
-// Payment hears of a payment: a failure suspends, a success asks for the reinstatement (FUL-84, FUL-86). An event
-// whose id was heard before does nothing, nor does one that the state has no use for. NotFound, Invalid.
+const attemptPrefix = "attempt:"
+
+// AttemptID is the id of the event that says what came of an attempt, whose numbers go up for each subscription: a
+// failure that arrives behind the success of a later attempt is past.
+func AttemptID(number int) string { return attemptPrefix + strconv.Itoa(number) }
+
+func attemptOf(id string) int {
+	number, found := strings.CutPrefix(id, attemptPrefix)
+	n, err := strconv.Atoi(number)
+	if !found || err != nil {
+		return 0
+	}
+	return n
+}
+
+// Payment hears of a payment: a failure suspends, a success begins the term that it is for, or asks for the
+// reinstatement (FUL-84, FUL-86, FUL-88). An event whose id was heard before does nothing, nor does one that the state
+// has no use for. NotFound, Invalid.
 func (s *Service) Payment(ctx context.Context, in PaymentEvent) error {
 	if err := in.check(); err != nil {
 		return err
@@ -44,12 +62,7 @@ func (s *Service) Payment(ctx context.Context, in PaymentEvent) error {
 		if err != nil {
 			return err
 		}
-		if in.Type == EventPaymentFailed {
-			_, err = d.suspend(pending)
-		} else {
-			_, err = d.reinstate()
-		}
-		if err != nil && !fault.Is(err, fault.Conflict) {
+		if err = d.hear(in, pending); err != nil && !fault.Is(err, fault.Conflict) {
 			return err
 		}
 		heard := append(slices.Clone(d.sub.Payments), in.ID)
@@ -57,6 +70,29 @@ func (s *Service) Payment(ctx context.Context, in PaymentEvent) error {
 		return nil
 	})
 	return err
+}
+
+// hear decides about a payment event. A Conflict says that it is of no use.
+func (d *decision) hear(in PaymentEvent, pending *Operation) error {
+	var err error
+	switch begun := in.Term > 0 && in.Term <= d.sub.lastPaid(); {
+	case in.Type == EventPaymentFailed && (begun || d.overtaken(in)):
+	case in.Type == EventPaymentFailed:
+		_, err = d.suspend(pending)
+	case d.sub.Status == Subscribed && in.Term > 0:
+		if due := d.sub.DueTerms(d.now); len(due) > 0 && due[0].Number == in.Term { // FUL-92
+			err = d.renew(due[0])
+		}
+	default:
+		_, err = d.reinstate()
+	}
+	return err
+}
+
+// overtaken reports whether a later attempt was heard of.
+func (d *decision) overtaken(in PaymentEvent) bool {
+	n := attemptOf(in.ID)
+	return n > 0 && slices.ContainsFunc(d.sub.Payments, func(id string) bool { return attemptOf(id) > n })
 }
 
 func (in *PaymentEvent) check() error {

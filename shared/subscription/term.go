@@ -63,7 +63,7 @@ func (s *Subscription) anchorAt(t time.Time) { s.Anchor, s.TermMonths = day(t).F
 
 // beginTerm appends the next term: a trial of one month, or a paid one (FUL-34).
 func (d *decision) beginTerm(trial bool) {
-	length := 1
+	length := monthsOf(Monthly)
 	if !trial {
 		length = monthsOf(d.sub.TermUnit)
 	}
@@ -72,8 +72,7 @@ func (d *decision) beginTerm(trial bool) {
 	d.appendTerm(start, end, trial)
 }
 
-// appendTerm appends a term, with the deadline of its end. A paid one tells the ledger (FUL-27, FUL-88), a trial
-// costs nothing.
+// appendTerm appends a term on the plan and seats of this moment.
 func (d *decision) appendTerm(start, end time.Time, trial bool) {
 	t := Term{
 		Number: d.sub.lastPaid() + 1, Unit: d.sub.TermUnit, StartDate: start.Format(dayLayout), EndDate: end.Format(dayLayout), Trial: trial,
@@ -81,29 +80,50 @@ func (d *decision) appendTerm(start, end time.Time, trial bool) {
 	}
 	if trial {
 		t.Number, t.Unit = 0, Monthly
-	} else {
-		t.ChargedAt = d.now
-		d.chargeTerm(t.Number, "")
 	}
-	d.sub.FreeTrial = trial
+	d.append(t)
+}
+
+// append appends a term, with the deadline of its end, and tells the ledger (FUL-27, FUL-88). A trial costs nothing, but
+// has its line as well (BIL-40).
+func (d *decision) append(t Term) {
+	kind := "trial"
+	if !t.Trial {
+		t.ChargedAt, kind = d.now, "term"
+	}
+	d.send(message.New(fmt.Sprintf("%s:%s:%d", kind, d.sub.ID, t.Number), message.LedgerEvents,
+		ledgerSignal{Kind: kind, SubscriptionID: d.sub.ID, Term: t.Number, At: d.now}))
+	d.sub.FreeTrial = t.Trial
 	d.sub.Terms = append(d.sub.Terms, t)
+	d.termEnds(t)
+}
+
+func (d *decision) termEnds(t Term) {
 	d.deadline(TermEnd, fmt.Sprintf("%d:%s", t.Number, t.StartDate), t.EndsAt())
 }
 
-// ledgerSignal is a message to the ledger: that a paid term began, or that the subscription has ended.
+// ledgerSignal is a message to the ledger, whose kind says which other members it has.
 type ledgerSignal struct {
-	Kind           string `json:"kind"`
-	SubscriptionID string `json:"subscriptionId"`
-	Term           int    `json:"term,omitempty"`
+	Kind           string    `json:"kind"`
+	SubscriptionID string    `json:"subscriptionId"`
+	Term           int       `json:"term,omitempty"`
+	OperationID    string    `json:"operationId,omitempty"`
+	At             time.Time `json:"at,omitzero"` // business time (BIL-11)
 }
 
 // chargeTerm tells the ledger of a paid term; the mark tells a second telling of the same term apart.
 func (d *decision) chargeTerm(number int, mark string) {
 	d.send(message.New(fmt.Sprintf("term:%s:%d%s", d.sub.ID, number, mark), message.LedgerEvents,
-		ledgerSignal{Kind: "term", SubscriptionID: d.sub.ID, Term: number}))
+		ledgerSignal{Kind: "term", SubscriptionID: d.sub.ID, Term: number, At: d.now}))
+}
+
+// chargeChange tells the ledger of a change that succeeded inside a term (FUL-58).
+func (d *decision) chargeChange(number int, to PlanSpan) {
+	d.send(message.New(fmt.Sprintf("term:%s:%d:%s", d.sub.ID, number, to.Operation), message.LedgerEvents,
+		ledgerSignal{Kind: "term", SubscriptionID: d.sub.ID, Term: number, OperationID: to.Operation, At: to.From}))
 }
 
 // endUsage tells the ledger that what was used is to be charged (BIL-26).
 func (d *decision) endUsage() {
-	d.send(message.New("ended:"+d.sub.ID, message.LedgerEvents, ledgerSignal{Kind: "ended", SubscriptionID: d.sub.ID}))
+	d.send(message.New("ended:"+d.sub.ID, message.LedgerEvents, ledgerSignal{Kind: "ended", SubscriptionID: d.sub.ID, At: d.now}))
 }

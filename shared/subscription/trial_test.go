@@ -57,7 +57,7 @@ func TestATrialIsNotEndedEarly(t *testing.T) { // SAS-54
 }
 
 // A change to a plan without trial that succeeds behind the trial's end, before that end was worked: the paid term
-// follows the trial all the same.
+// follows the trial on the plan that was held then, and the change is one inside it (BIL-53).
 func TestALateChangeOutOfATrial(t *testing.T) { // FUL-91, FUL-92
 	t.Parallel()
 	w, sub := trialist(t)
@@ -67,10 +67,11 @@ func TestALateChangeOutOfATrial(t *testing.T) { // FUL-91, FUL-92
 	w.Work()
 	w.SetClock(instant("2019-07-03T00:00:00Z"))
 	require.NoError(t, w.Service.Work(ctx, subscription.Work{SubscriptionID: sub.ID, OperationID: o.ID, Kind: subscription.AckDeadline}))
+	w.Advance(0)
 	s := w.Read(sub.ID)
 	require.Equal(t, []any{"gold", false, [2]string{"2019-07-01", "2019-07-31"}}, []any{s.PlanID, s.FreeTrial, lastTerm(s)})
-	w.Advance(0)
-	require.Equal(t, []string{"term:s:1"}, terms(t, w))
+	require.Equal(t, []any{"trial", "10", "20"}, []any{s.Terms[1].PlanID, s.Terms[1].UnitPrice.String(), s.UnitPrice.String()})
+	require.Equal(t, []string{"term:s:1", "term:s:1:" + o.ID}, terms(t, w))
 }
 
 func TestATrialWithoutRenewalEnds(t *testing.T) { // FUL-89, BIL-42

@@ -46,7 +46,7 @@ func handlerFigures(ctx context.Context, s *stack.Stack, r *Report) error {
 var parts = []struct {
 	name    string
 	measure func(context.Context, *stack.Stack, *Report) error
-}{{"handler", handlerFigures}, {"webhooks", webhookFigures}, {"subscriptions", subscriptionFigures}}
+}{{"handler", handlerFigures}, {"certification", certificationFigures}, {"webhooks", webhookFigures}, {"subscriptions", subscriptionFigures}}
 
 // PartNames are the names that Run takes.
 func PartNames() (names []string) {

@@ -25,6 +25,9 @@ func operatorAPI(t *testing.T) *api {
 	}
 	const paymentEvent = `{"id":"pe-1","subscriptionId":"21111111-0000-4000-8000-000000000001","type":"PaymentFailed"}`
 	const verdict = `{"result":"Failed","failedPolicies":[{"policyId":"100.1","description":"No."}],"reviewNotes":"No."}`
+	const app = `{"resourceUri":"/subscriptions/21111111-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.Solutions/applications/a",` +
+		`"managedResourceGroupId":"/subscriptions/21111111-0000-4000-8000-000000000001/resourceGroups/mrg","publisherId":"contoso","offerId":"walk-saas",` +
+		`"planId":"metered","customerTenantId":"21111111-0000-4000-8000-000000000002","market":"US","currency":"USD"}`
 	rates := row{bad: overLong, name: "rate", body: `{"EUR":"1.123456789"}`, want: want{400, "InvalidValue", "EUR"}}
 	a.endpoints = []endpoint{
 		{method: "GET", pattern: root + "/deadletters", who: staff, rows: []row{continuation, number("top", "0"), number("top", "201"), number("top", "many"),
@@ -56,6 +59,15 @@ func operatorAPI(t *testing.T) *api {
 			{bad: invalid, name: "currency", body: `{"XXY":"1"}`, want: want{400, "InvalidValue", "XXY"}},
 			{bad: invalid, name: "nothing", body: `{}`, want: want{400, "MissingValue", ""}},
 			{bad: invalid, name: "one of two", body: `{"EUR":"0.90","GBP":"-1"}`, want: want{400, "InvalidValue", "GBP"}}}},
+		{method: "PUT", pattern: root + "/managed-applications/{resourceUsageId}", who: staff, body: app, rows: append(members(t, app,
+			m{wrongType, "resourceUri", `5`, "InvalidType"}, m{wrongType, "market", `{}`, "InvalidType"}, m{invalid, "resourceUri", `"/subscriptions/x"`, "InvalidValue"},
+			m{overLong, "resourceUri", quoted("/subscriptions/21111111-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.Solutions/applications/" + long(2000)), "InvalidValue"},
+			m{invalid, "managedResourceGroupId", `"mrg"`, "InvalidValue"}, m{invalid, "customerTenantId", `"me"`, "InvalidValue"}, m{invalid, "market", `"USA"`, "InvalidValue"},
+			m{invalid, "currency", `"GOLD"`, "InvalidValue"}, m{invalid, "createdAt", `"2100-01-01T00:00:00Z"`, "InvalidValue"}, m{unknownID, "offerId", `"nothing"`, "InvalidValue"},
+			m{invalid, "planId", `"metered"`, "InvalidValue"}),
+			row{bad: unknownID, values: map[string]string{"resourceUsageId": "me"}, want: want{400, "InvalidValue", "resourceUsageId"}})},
+		{method: "GET", pattern: root + "/managed-applications/{resourceUsageId}", who: staff, rows: []row{unknown("resourceUsageId", "NotFound", "resourceUsageId")}},
+		{method: "DELETE", pattern: root + "/managed-applications/{resourceUsageId}", who: staff, bodiless: true, rows: []row{unknown("resourceUsageId", "NotFound", "resourceUsageId")}},
 		{method: "POST", pattern: root + "/payoutRuns", who: staff, body: `{"month":"2026-01"}`, rows: members(t, `{"month":"2026-01"}`,
 			m{wrongType, "month", `202601`, "InvalidType"}, m{overLong, "month", quoted(long(100)), "InvalidMonth"}, m{invalid, "month", `"January"`, "InvalidMonth"},
 			m{invalid, "month", `"2026-13"`, "InvalidMonth"}, m{invalid, "month", `null`, "InvalidMonth"})},

@@ -5,6 +5,7 @@ package billingtest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type World struct {
 	Outbox  *storetest.Outbox
 	Ledger  *store.Ledger
 	Usage   *store.Usage
+	Cards   *store.Instruments // of the customers
 	Billing *billing.Service
 
 	mu            sync.Mutex
@@ -42,10 +44,10 @@ func New(t testing.TB, now time.Time) *World {
 	t.Helper()
 	w := &World{now: now, subscriptions: map[string]subscription.Subscription{}, price: decimal.New(1, -1)}
 	w.DB, w.Outbox = storetest.NewTwin(w.Now)
-	w.Ledger, w.Usage = store.NewLedger(w.DB), store.NewUsage(w.DB)
+	w.Ledger, w.Usage, w.Cards = store.NewLedger(w.DB), store.NewUsage(w.DB), store.NewInstruments(w.DB)
 	var err error
 	w.Billing, err = billing.New(billing.Deps{
-		Ledger: w.Ledger, Subscriptions: w, Resources: w, Usage: w.Usage, Rates: w.Ledger, Now: w.Now,
+		Ledger: w.Ledger, Subscriptions: w, Resources: w, Usage: w.Usage, Rates: w.Ledger, Instrument: w.Cards, Now: w.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -215,4 +217,40 @@ var Accounts = []string{
 	"customer:adatum:unbilled", "customer:adatum:receivable", "customer:adatum:credit",
 	"publisher:{p}:accrued", "publisher:{p}:escrow", "publisher:{p}:payable", "publisher:{p}:inpayment",
 	"platform:revenue:storeFee", "platform:cash", "platform:payoutTransit", "platform:fx",
+}
+
+// Sub is a subscription as it was saved.
+func (w *World) Sub(t testing.TB, id string) subscription.Subscription {
+	t.Helper()
+	sub, err := w.Subscription(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sub
+}
+
+// Decline lets the card of the customer decline the next so many captures.
+func (w *World) Decline(t testing.TB, times int) {
+	t.Helper()
+	next := make([]billing.CardState, times)
+	for i := range next {
+		next[i] = billing.CardDeclined
+	}
+	if err := w.Cards.SetCard(t.Context(), "adatum", billing.Card{State: billing.CardValid, Next: next}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Answers takes what the ledger tells subscriptions of charges: type and term.
+func (w *World) Answers(t testing.TB) []string {
+	t.Helper()
+	var told []string
+	for _, m := range w.Outbox.Take(message.Webhooks) {
+		var work subscription.Work
+		if err := json.Unmarshal(m.Body, &work); err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, fmt.Sprintf("%s %d", work.Payment.Type, work.Payment.Term))
+	}
+	return told
 }

@@ -8,7 +8,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -56,10 +58,10 @@ func (b *bounded) ReadAt(p []byte, at int64) (int, error) {
 // Open reads the directory and inflates every entry once, so that sizes and checksums are known to be right. The tree
 // is nil when the archive cannot be used. The error is that of the source or of the context.
 func Open(ctx context.Context, r io.ReaderAt, size int64, report *finding.Report) (*content.Tree, error) {
-	return open(ctx, r, size, bounds{entry: maxEntry, total: maxInflated}, report)
+	return open(ctx, r, size, &bounds{entry: maxEntry, total: maxInflated}, report)
 }
 
-func open(ctx context.Context, r io.ReaderAt, size int64, limit bounds, report *finding.Report) (*content.Tree, error) {
+func open(ctx context.Context, r io.ReaderAt, size int64, limit *bounds, report *finding.Report) (*content.Tree, error) {
 	watch := &watched{r: r, size: size}
 	archive := openArchive(watch, size, report)
 	if archive == nil {
@@ -120,7 +122,7 @@ func openArchive(r io.ReaderAt, size int64, report *finding.Report) *zip.Reader 
 		report.Add("PKG_BOMB", finding.Place{}, "The directory of the package is larger than %d bytes.", maxDirBytes)
 		return nil
 	case err != nil && !errors.Is(err, zip.ErrInsecurePath):
-		report.Add("PKG_NOT_ZIP", finding.Place{}, "The package is not a zip archive that can be read.")
+		report.Add("PKG_NOT_ZIP", finding.Place{}, "The file is not a zip archive that can be read.")
 		return nil
 	case len(archive.File) > maxEntries:
 		report.Add("PKG_BOMB", finding.Place{}, "The package has %d entries; at most %d are allowed.", len(archive.File), maxEntries)
@@ -157,14 +159,15 @@ func declaredEntries(r io.ReaderAt, size int64) int {
 	return n
 }
 
-// bounds are how much may be inflated.
+// bounds are how much may still be inflated: of one entry, and of all.
 type bounds struct{ entry, total int64 }
 
-// readEntries checks every entry and reads all of them once.
-func readEntries(ctx context.Context, archive *zip.Reader, limit bounds, report *finding.Report) ([]*content.File, error) {
+// readEntries checks every entry and reads all of them once, which uses up the limit.
+func readEntries(ctx context.Context, archive *zip.Reader, limit *bounds, report *finding.Report) ([]*content.File, error) {
 	var out []*content.File
 	seen := map[string]bool{}
 	buffer := make([]byte, 64<<10)
+	digest := sha256.New()
 	for _, f := range archive.File {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -177,11 +180,12 @@ func readEntries(ctx context.Context, archive *zip.Reader, limit bounds, report 
 			report.Add("APP_JUNK_ENTRY", finding.Place{File: name}, "The file is left over from packing and is dropped.")
 			continue
 		}
-		n, err := inflate(f, buffer, limit)
+		digest.Reset()
+		n, err := inflate(f, digest, buffer, *limit)
 		limit.total -= n
 		switch {
 		case err == nil:
-			out = append(out, &content.File{Name: name, Size: n, Open: f.Open})
+			out = append(out, &content.File{Name: name, Size: n, SHA256: hex.EncodeToString(digest.Sum(nil)), Open: f.Open})
 		case errors.Is(err, errTotal):
 			report.Add("PKG_BOMB", finding.Place{}, "The package inflates to more than %d bytes.", int64(maxInflated))
 			return out, nil
@@ -265,8 +269,11 @@ var (
 	errTotal = errors.New("the package is too large")
 )
 
-// inflate reads the whole entry and returns the bytes counted.
-func inflate(f *zip.File, buffer []byte, limit bounds) (int64, error) {
+// inflate reads the whole entry into a digest and returns the bytes counted.
+func inflate(f *zip.File, digest io.Writer, buffer []byte, limit bounds) (int64, error) {
+	if f.UncompressedSize64 > ratioFrom && f.UncompressedSize64/maxRatio > f.CompressedSize64 {
+		return 0, errRatio // it says so itself; one that does not is counted below
+	}
 	r, err := f.Open()
 	if err != nil {
 		return 0, err
@@ -276,6 +283,7 @@ func inflate(f *zip.File, buffer []byte, limit bounds) (int64, error) {
 	for {
 		n, err := r.Read(buffer)
 		count += int64(n)
+		_, _ = digest.Write(buffer[:n]) // a hash takes everything
 		switch {
 		case count > limit.entry:
 			return count, errEntry

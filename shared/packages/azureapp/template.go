@@ -1,183 +1,177 @@
 package azureapp
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
-	"stoa/shared/packages/content"
+	"stoa/shared/packages/armexpr"
+	"stoa/shared/packages/armtemplate"
 	"stoa/shared/packages/finding"
 	"stoa/shared/packages/jsondoc"
 )
 
-var (
-	contentVersion = regexp.MustCompile(`^\d+\.\d+\.\d+\.\d+$`)
-	templateSchema = regexp.MustCompile(`^https?://schema\.management\.azure\.com/schemas/(2014-04-01-preview|2015-01-01|2018-05-01|2019-04-01|2019-08-01)/(deploymentTemplate|subscriptionDeploymentTemplate|managementGroupDeploymentTemplate|tenantDeploymentTemplate)\.json#?$`)
-	newGUID        = regexp.MustCompile(`(?i)^\[.*newGuid\(`)
-)
-
-var parameterTypes = map[string]bool{"string": true, "securestring": true, "int": true, "bool": true, "object": true, "secureobject": true, "array": true}
-
-// templateLimits are Resource Manager's limits on the sections of a template (AZA-122).
-var templateLimits = map[string]int{"parameters": 256, "variables": 512, "outputs": 64}
-
-const maxResources = 800
-
-// checkTemplate looks at the main template (AZA-120 to AZA-125 and toolkit rules).
-func checkTemplate(d *content.Document, report *finding.Report) {
-	resources := d.Root.Get("resources")
-	if !d.Root.Is(jsondoc.Object) || !resources.Is(jsondoc.Array) && !resources.Is(jsondoc.Object) { // AZA-120
-		report.Add("APP_TEMPLATE_ROOT", d.At("", d.Root.Offset), "A template is an object whose resources are a list or an object.")
-		return
-	}
-	checkSections(d, report)
-	checkParameters(d, report)
-	checkResources(d, resources, report)
-	if v := d.Root.Get("contentVersion"); v == nil || !contentVersion.MatchString(v.Text) {
-		report.Add("APP_CONTENT_VERSION", d.At("/contentVersion", offsetOf(v, d)), "contentVersion has the form 1.0.0.0.")
-	}
-	if s := d.Root.Get("$schema"); s == nil || !templateSchema.MatchString(s.Text) {
-		report.Add("arm-ttk/DeploymentTemplate-Schema-Is-Correct", d.At("/$schema", offsetOf(s, d)), "$schema is not the address of a deployment template schema.")
-	}
-}
-
-func offsetOf(n *jsondoc.Node, d *content.Document) int {
-	if n == nil {
-		return d.Root.Offset
-	}
-	return n.Offset
-}
-
-func checkSections(d *content.Document, report *finding.Report) {
-	for _, section := range []string{"parameters", "variables", "outputs"} {
-		n := d.Root.Get(section)
-		switch {
-		case n != nil && n.Kind != jsondoc.Object: // AZA-121
-			report.Add("APP_TEMPLATE_SECTION_TYPE", d.At("/"+section, n.Offset), "%s must be an object.", section)
-		case n != nil && len(n.Members) > templateLimits[section]: // AZA-122
-			report.Add("APP_TEMPLATE_LIMIT", d.At("/"+section, n.Offset), "A template has at most %d %s.", templateLimits[section], section)
-		}
-	}
-	if n := d.Root.Get("functions"); n != nil && n.Kind != jsondoc.Array {
-		report.Add("APP_TEMPLATE_SECTION_TYPE", d.At("/functions", n.Offset), "functions must be a list.")
-	}
-}
-
-func checkParameters(d *content.Document, report *finding.Report) {
-	parameters := d.Root.Get("parameters")
-	if !parameters.Is(jsondoc.Object) {
-		parameters = &jsondoc.Node{Kind: jsondoc.Object, Offset: d.Root.Offset}
-	}
-	used := usedParameters(d.Root)
-	for _, m := range parameters.Members {
-		at := "/parameters/" + content.Pointer(m.Key)
-		kind := m.Value.Get("type")
-		if !kind.Is(jsondoc.String) || !parameterTypes[strings.ToLower(kind.Text)] { // AZA-121
-			report.Add("APP_TEMPLATE_SECTION_TYPE", d.At(at, m.Offset), "The parameter has no valid type.")
-		}
-		if m.Value.Get("metadata").Get("description") == nil { // AZA-125
-			report.Add("APP_PARAMETER_DESCRIPTION", d.At(at, m.Offset), "The parameter has no description.")
-		}
-		if !used[strings.ToLower(m.Key)] { // AZA-239
-			report.Add("arm-ttk/Parameters-Must-Be-Referenced", d.At(at, m.Offset), "The parameter is used nowhere.")
-		}
-		def := m.Value.Get("defaultValue")
-		if kind.Is(jsondoc.String) && strings.EqualFold(kind.Text, "secureString") && def != nil &&
-			(def.Kind != jsondoc.String || def.Text != "" && !newGUID.MatchString(def.Text)) { // AZA-246
-			report.Add("arm-ttk/Secure-String-Parameters-Cannot-Have-Default", d.At(at+"/defaultValue", def.Offset), "A secure parameter has no default.")
-		}
-	}
-	if parameters.Get("location") == nil { // AZA-124
-		report.Add("APP_LOCATION_PARAMETER_MISSING", d.At("/parameters", parameters.Offset), "The template has no parameter location.")
-	}
-}
-
-var parameterUse = regexp.MustCompile(`(?i)parameters\s*\(\s*'([^']+)'\s*\)`)
-
-// usedParameters are the names, in lower case, that expressions of the template use.
-func usedParameters(root *jsondoc.Node) map[string]bool {
-	used := map[string]bool{}
-	collect := func(text string) {
-		if !strings.HasPrefix(strings.TrimSpace(text), "[") {
-			return
-		}
-		for _, match := range parameterUse.FindAllStringSubmatch(text, -1) {
-			used[strings.ToLower(match[1])] = true
-		}
-	}
-	root.Walk(func(n *jsondoc.Node) {
-		if n.Kind == jsondoc.String {
-			collect(n.Text)
-		}
-		for _, m := range n.Members {
-			collect(m.Key)
-		}
-	})
-	return used
-}
-
-func checkResources(d *content.Document, resources *jsondoc.Node, report *finding.Report) {
-	list := resources.Items
-	for _, m := range resources.Members {
-		list = append(list, m.Value)
-	}
-	if len(list) > maxResources {
-		report.Add("APP_TEMPLATE_LIMIT", d.At("/resources", resources.Offset), "A template has at most %d resources.", maxResources)
-	}
-	symbolic := resources.Kind == jsondoc.Object
-	for i, r := range list {
-		at := fmt.Sprintf("/resources/%d", i)
-		if symbolic {
-			at = "/resources/" + content.Pointer(resources.Members[i].Key)
-		}
-		if symbolic && r.Get("import") != nil {
+// checkTemplates looks at each template of the package (AZA-120 to AZA-126).
+func (a *app) checkTemplates() {
+	for _, t := range a.Templates {
+		resources := t.Root.Member("resources")
+		if !t.Root.Is(jsondoc.Object) || !resources.Is(jsondoc.Array) && !resources.Is(jsondoc.Object) { // AZA-120
+			if t != a.Main && t.Root.Member("$schema") == nil { // only its name says that it is a template
+				continue
+			}
+			a.add("APP_TEMPLATE_ROOT", t, t.Root, "A template is an object whose resources are a list or an object; here resources are %s.", kindName(resources))
 			continue
 		}
-		for _, name := range []string{"type", "apiVersion", "name"} { // AZA-123
-			if r.Get(name) == nil {
-				report.Add("APP_RESOURCE_FIELDS", d.At(at, r.Offset), "The resource has no %s.", name)
+		a.checkSections(t)
+		a.checkLimits(t)
+		a.checkResourceFields(t)
+		if t == a.Main {
+			a.checkMain(t)
+		}
+	}
+}
+
+// add records a finding about a value of a template.
+func (a *app) add(code string, t *armtemplate.Template, v *armtemplate.Value, format string, args ...any) {
+	if a.report.Full() { // only its severity counts
+		a.report.Add(code, finding.Place{}, format, args...)
+		return
+	}
+	a.report.Add(code, t.Place(v), format, args...)
+}
+
+// missing records that a template has no section of a name.
+func (a *app) missing(code string, t *armtemplate.Template, section, format string, args ...any) {
+	if a.report.Full() { // only its severity counts
+		a.report.Add(code, finding.Place{}, format, args...)
+		return
+	}
+	a.report.Add(code, t.PlaceOf(t.Root, section), format, args...)
+}
+
+var parameterTypes = []string{"string", "secureString", "int", "bool", "object", "secureObject", "array"}
+
+var contentVersion = regexp.MustCompile(`^\d+\.\d+\.\d+\.\d+$`)
+
+// checkSections looks at the types of the sections and of the parameters (AZA-121).
+func (a *app) checkSections(t *armtemplate.Template) {
+	for section, kind := range map[string]jsondoc.Kind{
+		"parameters": jsondoc.Object, "variables": jsondoc.Object, "outputs": jsondoc.Object, "functions": jsondoc.Array,
+	} {
+		if v := t.Root.Member(section); v != nil && v.Kind != kind {
+			a.add("APP_TEMPLATE_SECTION_TYPE", t, v, "%s is %s; it must be %s.", section, kindName(v), kindNames[kind])
+		}
+	}
+	for _, p := range t.Parameters() {
+		if kind := p.Member("type"); !isOneOf(kind.Word(), parameterTypes) {
+			a.add("APP_TEMPLATE_SECTION_TYPE", t, p, "The parameter %s has the type %q; it must be one of %s.", p.Key, kind.Word(), strings.Join(parameterTypes, ", "))
+		}
+	}
+	if v := t.Root.Member("contentVersion"); v == nil {
+		a.missing("APP_CONTENT_VERSION", t, "contentVersion", "The template has no contentVersion.")
+	} else if !contentVersion.MatchString(v.Text) {
+		a.add("APP_CONTENT_VERSION", t, v, "contentVersion is %q and not of the form 1.0.0.0.", v.Text)
+	}
+}
+
+// checkLimits compares a template with Resource Manager's limits (AZA-122).
+func (a *app) checkLimits(t *armtemplate.Template) {
+	over := func(section string, has, most int) {
+		if has > most {
+			a.add("APP_TEMPLATE_LIMIT", t, t.Root.Member(section), "The template has %d %s; it may have %d.", has, section, most)
+		}
+	}
+	if size := len(t.Doc.Text); t.Outer == nil && size > limits.TemplateBytes {
+		a.add("APP_TEMPLATE_LIMIT", t, t.Root, "The template has %d bytes; it may have %d.", size, limits.TemplateBytes)
+	}
+	variables := len(t.Variables()) + len(t.Loops())
+	over("parameters", len(t.Parameters()), limits.Parameters)
+	over("variables", variables, limits.Variables)
+	over("resources", countResources(t.Root.Member("resources")), limits.Resources)
+	if outputs := t.Root.Member("outputs"); outputs.Is(jsondoc.Object) {
+		over("outputs", len(outputs.Below), limits.Outputs)
+	}
+	if variables > limits.VariablesNear && variables <= limits.Variables {
+		a.add("APP_TEMPLATE_LIMIT_NEAR", t, t.Root.Member("variables"), "The template has %d variables; some editions of Resource Manager take %d.", variables, limits.VariablesNear)
+	}
+	for _, v := range t.Values {
+		if v.Kind == jsondoc.String && len(v.Text) > limits.Expression && armexpr.Is(v.Text) && utf8.RuneCountInString(v.Text) > limits.Expression {
+			a.add("APP_TEMPLATE_LIMIT", t, v, "The expression has %d characters; it may have %d.", utf8.RuneCountInString(v.Text), limits.Expression)
+		}
+	}
+}
+
+// countResources counts resources and those inside of them.
+func countResources(list *armtemplate.Value) int {
+	if list == nil {
+		return 0
+	}
+	n := len(list.Below)
+	for _, r := range list.Below {
+		n += countResources(r.Member("resources"))
+	}
+	return n
+}
+
+// checkResourceFields looks for what every resource has (AZA-123). What an extension of the language imports has none
+// of it.
+func (a *app) checkResourceFields(t *armtemplate.Template) {
+	for _, v := range t.Root.Member("resources").Below {
+		if v.Kind != jsondoc.Object {
+			a.add("APP_RESOURCE_FIELDS", t, v, "A resource is an object; here it is %s.", kindName(v))
+		}
+	}
+	for i := range t.Resources {
+		r := &t.Resources[i]
+		if r.Parent.Kind == jsondoc.Object && r.Member("import") != nil {
+			continue
+		}
+		for _, name := range []string{"type", "apiVersion", "name"} {
+			if r.Member(name) == nil {
+				a.add("APP_RESOURCE_FIELDS", t, r.Value, "The resource has no %s.", name)
 			}
 		}
 	}
 }
 
-const uiSchema = "https://schema.management.azure.com/schemas/0.1.2-preview/CreateUIDefinition.MultiVm.json#"
+// checkMain looks at what the main template alone must have (AZA-124 to AZA-126).
+func (a *app) checkMain(t *armtemplate.Template) {
+	switch location := t.Parameter("location"); {
+	case location == nil: // AZA-124
+		a.missing("APP_LOCATION_PARAMETER_MISSING", t, "parameters", "The template has no parameter location, which the UI definition must give.")
+	case location.Member("allowedValues") != nil:
+		a.add("APP_LOCATION_ALLOWED_VALUES", t, location.Member("allowedValues"), "The parameter location lists allowed values; customers deploy anywhere.")
+	}
+	for _, p := range t.Parameters() { // AZA-125
+		if p.At("metadata", "description").Word() == "" {
+			a.add("APP_PARAMETER_DESCRIPTION", t, p, "The parameter %s has no description.", p.Key)
+		}
+	}
+	schema := t.Root.Member("$schema")
+	for _, scope := range []string{"subscription", "managementGroup", "tenant"} { // AZA-126
+		if strings.Contains(strings.ToLower(schema.Word()), strings.ToLower(scope+"DeploymentTemplate.json")) {
+			a.add("APP_TEMPLATE_SCOPE", t, schema, "The template is one of the scope %s; plans are deployed into a resource group.", scope)
+		}
+	}
+}
 
-// checkUI looks at the UI definition (AZA-150 and toolkit rules).
-func checkUI(d, template *content.Document, report *finding.Report) {
-	if !d.Root.Is(jsondoc.Object) {
-		report.Add("APP_UI_STRUCTURE", d.At("", d.Root.Offset), "A UI definition is an object.")
-		return
+var kindNames = map[jsondoc.Kind]string{
+	jsondoc.Null: "null", jsondoc.Bool: "a truth value", jsondoc.Number: "a number", jsondoc.String: "a text", jsondoc.Array: "a list", jsondoc.Object: "an object",
+}
+
+// kindName is the kind of a value as it stands in a message.
+func kindName(v *armtemplate.Value) string {
+	if v == nil {
+		return "missing"
 	}
-	if s, v := d.Root.Get("$schema"), d.Root.Get("version"); s == nil || s.Text != uiSchema || v == nil || v.Text != "0.1.2-preview" { // AZA-204
-		report.Add("arm-ttk/CreateUIDefinition-Should-Have-Schema", d.At("/$schema", offsetOf(s, d)), "$schema and version must be those of 0.1.2-preview.")
-	}
-	if h := d.Root.Get("handler"); !h.Is(jsondoc.String) || // AZA-206
-		!strings.EqualFold(h.Text, "Microsoft.Compute.MultiVm") && !strings.EqualFold(h.Text, "Microsoft.Azure.CreateUIDef") {
-		report.Add("arm-ttk/Handler-Must-Be-Correct", d.At("/handler", offsetOf(h, d)), "The handler must be Microsoft.Azure.CreateUIDef or Microsoft.Compute.MultiVm.")
-	}
-	parameters := d.Root.Get("parameters")
-	if !parameters.Is(jsondoc.Object) { // AZA-150
-		report.Add("APP_UI_STRUCTURE", d.At("/parameters", offsetOf(parameters, d)), "The UI definition has no object parameters.")
-		return
-	}
-	for _, name := range []string{"basics", "steps", "outputs"} {
-		kind := jsondoc.Array
-		if name == "outputs" {
-			kind = jsondoc.Object
-		}
-		if n := parameters.Get(name); !n.Is(kind) {
-			report.Add("APP_UI_STRUCTURE", d.At("/parameters/"+name, parameters.Offset), "The section %s is missing or of a wrong type.", name)
+	return kindNames[v.Kind]
+}
+
+func isOneOf(word string, list []string) bool {
+	for _, w := range list {
+		if strings.EqualFold(w, word) {
+			return true
 		}
 	}
-	known := template.Root.Get("parameters")
-	outputs := parameters.Get("outputs")
-	if outputs == nil || !template.Root.Is(jsondoc.Object) {
-		return
-	}
-	for _, m := range outputs.Members { // AZA-209
-		if known.Get(m.Key) == nil {
-			report.Add("arm-ttk/Outputs-Must-Be-Present-In-Template-Parameters", d.At("/parameters/outputs/"+content.Pointer(m.Key), m.Offset), "The main template has no parameter of this name.")
-		}
-	}
+	return false
 }

@@ -152,8 +152,19 @@ func (r *Report) Put(f Finding) {
 	f.File = cmp.Or(f.File, ".")
 	r.Blocking = r.Blocking || f.Severity == Error && len(f.PlanTypes) == 0
 	if !r.Full() {
+		f.Path, f.Message = clip(f.Path), clip(f.Message)
 		r.Findings = append(r.Findings, f)
 	}
+}
+
+// maxText bounds a path and a message, since strangers choose what stands in them.
+const maxText = 2000
+
+func clip(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "…"
 }
 
 var rank = map[Severity]int{Error: 0, Warning: 1, Info: 2}

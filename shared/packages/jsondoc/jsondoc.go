@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -124,8 +125,21 @@ type parser struct {
 	text     []byte
 	at       int
 	nodes    int
+	spare    []Node // allocated by the hundred, since a document has many
 	problems []Problem
 	failed   bool
+}
+
+const spareNodes = 256
+
+func (p *parser) node() *Node {
+	if len(p.spare) == 0 {
+		p.spare = make([]Node, spareNodes)
+	}
+	n := &p.spare[0]
+	p.spare = p.spare[1:]
+	n.Offset = p.at
+	return n
 }
 
 func (p *parser) fail(format string, args ...any) {
@@ -188,7 +202,7 @@ func (p *parser) value(depth int) *Node {
 		p.fail("the document holds more than %d values", MaxNodes)
 		return nil
 	}
-	n := &Node{Offset: p.at}
+	n := p.node()
 	switch c := p.text[p.at]; {
 	case c == '{':
 		n.Kind = Object
@@ -229,7 +243,7 @@ func (p *parser) literal(n *Node) *Node {
 		end++
 	}
 	word := p.text[p.at:end]
-	if !json.Valid(word) {
+	if !plainWord(word) && !json.Valid(word) {
 		p.fail("%.20q is not a value", word)
 		return nil
 	}
@@ -238,11 +252,30 @@ func (p *parser) literal(n *Node) *Node {
 	return n
 }
 
-// str reads a string and leaves decoding its escapes to the library.
+// plainWord reports whether a word is one of the frequent ones: true, false, null or a few digits.
+func plainWord(word []byte) bool {
+	switch string(word) {
+	case "true", "false", "null":
+		return true
+	}
+	if len(word) == 0 || word[0] == '0' && len(word) > 1 {
+		return false
+	}
+	for _, c := range word {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// str reads a string and leaves decoding to the library, unless there is nothing to decode.
 func (p *parser) str() (string, bool) {
-	end := p.at + 1
+	end, plain := p.at+1, true
 	for end < len(p.text) && p.text[end] != '"' {
-		if p.text[end] == '\\' {
+		c := p.text[end]
+		plain = plain && c >= ' ' && c < utf8.RuneSelf && c != '\\'
+		if c == '\\' {
 			end++
 		}
 		end++
@@ -250,6 +283,11 @@ func (p *parser) str() (string, bool) {
 	if end >= len(p.text) {
 		p.fail("the string does not end")
 		return "", false
+	}
+	if plain {
+		s := string(p.text[p.at+1 : end])
+		p.at = end + 1
+		return s, true
 	}
 	var s string
 	if err := json.Unmarshal(p.text[p.at:end+1], &s); err != nil {
@@ -310,9 +348,9 @@ func (p *parser) object(n *Node, depth int) *Node {
 		p.at++
 		return n
 	}
-	seen := map[string]bool{}
+	seen := keys{object: n}
 	for {
-		m, ok := p.member(depth, seen)
+		m, ok := p.member(depth, &seen)
 		if !ok {
 			return nil
 		}
@@ -327,7 +365,42 @@ func (p *parser) object(n *Node, depth int) *Node {
 	}
 }
 
-func (p *parser) member(depth int, seen map[string]bool) (Member, bool) {
+// keys finds keys that stand twice, case aside: by looking through the members while they are few.
+type keys struct {
+	object *Node
+	folded map[string]bool
+}
+
+const fewMembers = 12
+
+func (k *keys) has(key string) bool {
+	if len(k.object.Members) < fewMembers {
+		return k.object.Get(key) != nil
+	}
+	if k.folded == nil {
+		k.folded = make(map[string]bool, 2*fewMembers)
+		for _, m := range k.object.Members {
+			k.folded[fold(m.Key)] = true
+		}
+	}
+	folded := fold(key)
+	twice := k.folded[folded]
+	k.folded[folded] = true
+	return twice
+}
+
+// fold is the same for keys that strings.EqualFold takes for the same.
+func fold(key string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		return least
+	}, key)
+}
+
+func (p *parser) member(depth int, seen *keys) (Member, bool) {
 	p.blanks()
 	if p.at >= len(p.text) || p.text[p.at] != '"' {
 		p.fail("a key in double quotes is missing")
@@ -338,11 +411,9 @@ func (p *parser) member(depth int, seen map[string]bool) (Member, bool) {
 	if m.Key, ok = p.str(); !ok {
 		return m, false
 	}
-	folded := strings.ToLower(m.Key)
-	if seen[folded] {
+	if seen.has(m.Key) {
 		p.problems = append(p.problems, Problem{Kind: Duplicate, Offset: m.Offset, Message: fmt.Sprintf("the key %q stands twice", m.Key)})
 	}
-	seen[folded] = true
 	p.blanks()
 	if p.at >= len(p.text) || p.text[p.at] != ':' {
 		p.fail("a colon is missing behind the key")

@@ -2,8 +2,10 @@ package jsondoc_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,6 +28,9 @@ func TestProblems(t *testing.T) {
 		{"AZA-116 line comment", "{ // why\n}", jsondoc.Comment, 1, 3, true},
 		{"AZA-116 block comment", "{\n/* a\n b */ \"a\": 1}", jsondoc.Comment, 2, 1, true},
 		{"AZA-117 key in another case", "{\"a\":1,\n\"A\":2}", jsondoc.Duplicate, 2, 1, true},
+		{"AZA-117 among many keys", "{" + manyKeys(40) + ",\n\"K7\":1}", jsondoc.Duplicate, 2, 1, true},
+		{"AZA-117 the thirteenth key", "{" + manyKeys(12) + ",\n\"K11\":1}", jsondoc.Duplicate, 2, 1, true},
+		{"AZA-117 a sign that folds to a letter", "{" + manyKeys(40) + ",\n\"\u212a7\":1}", jsondoc.Duplicate, 2, 1, true},
 		{"one level too deep", strings.Repeat("[", jsondoc.MaxDepth+2), jsondoc.Invalid, 1, jsondoc.MaxDepth + 2, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -37,6 +42,15 @@ func TestProblems(t *testing.T) {
 			require.Equal(t, row.readable, root != nil)
 		})
 	}
+}
+
+// manyKeys are members k0, k1 and so on.
+func manyKeys(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(`"k%d":0`, i)
+	}
+	return strings.Join(list, ",")
 }
 
 func TestURLInStringIsNoComment(t *testing.T) {
@@ -61,4 +75,19 @@ func FuzzParse(f *testing.F) {
 		}
 		require.Equal(t, json.Valid(text), root != nil)
 	})
+}
+
+// TestPositions: marks do not change what a place is, in short and in long lines.
+func TestPositions(t *testing.T) {
+	t.Parallel()
+	text := []byte("a\né\n\nb" + strings.Repeat("é日x", 400) + "\n" + strings.Repeat("ab\n", 700))
+	lines := jsondoc.LinesOf(text)
+	for offset := range len(text) + 2 {
+		if offset < len(text) && !utf8.RuneStart(text[offset]) {
+			continue
+		}
+		line, column := jsondoc.Position(text, offset)
+		gotLine, gotColumn := lines.Position(text, offset)
+		require.Equal(t, [2]int{line, column}, [2]int{gotLine, gotColumn}, "%d", offset)
+	}
 }

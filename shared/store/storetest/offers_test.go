@@ -67,6 +67,9 @@ func TestOffers(t *testing.T) {
 		"slots show what they point at":                 offersSlots,
 		"packages are recorded":                         offersPackages,
 		"publishers and offers are kept apart":          offersApart,
+		"SAS-30 a registration has one owner":           offersClaims,
+		"nothing of a deleted offer is left":            offersDelete,
+		"announcements are told in parts":               offersTell,
 		"PUB-59 events of two acts never share a place": offersEvents,
 	})
 }

@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -19,21 +20,23 @@ import (
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	both(t, map[string]func(t *testing.T, b *backing){
-		"what is added is read":                         usageRoundTrip,
-		"MTR-53 of many in one hour one is accepted":    usageRace,
-		"MTR-49 dimensions and hours are apart":         usageApart,
-		"MTR-58 a repeat does not harm the others":      usageMixed,
-		"an odd name is a key of its own":               usageNames,
-		"a page is not the end":                         usageMany,
-		"the ledger is told of each resource once":      usageTold,
-		"a process that died is made up for by a sweep": usageSwept,
+		"what is added is read":                                        usageRoundTrip,
+		"MTR-53 of many in one hour one is accepted":                   usageRace,
+		"MTR-49 dimensions and hours are apart":                        usageApart,
+		"MTR-58 a repeat does not harm the others":                     usageMixed,
+		"an odd name is a key of its own":                              usageNames,
+		"a page is not the end":                                        usageMany,
+		"the ledger is told of each resource once":                     usageTold,
+		"a process that died is made up for by a sweep":                usageSwept,
+		"MTR-53 of one batch sent by 50 at once each is accepted once": usageBatchRace,
+		"a dry run is told of, but not to the ledger":                  usageDry,
 	})
 }
 
 func used(b *backing, resource, dimension, id string, hours int) metering.Usage {
 	at := b.now().Truncate(time.Hour).Add(-time.Duration(hours) * time.Hour)
 	return metering.Usage{
-		EventID: id, ResourceID: resource, Dimension: dimension, PlanID: "p", Quantity: "0.10", EffectiveStart: at.Format(time.RFC3339),
+		EventID: id, PublisherID: "contoso", OfferID: "cns", CustomerID: "adatum", ResourceID: resource, Dimension: dimension, PlanID: "p", Quantity: "0.10", EffectiveStart: at.Format(time.RFC3339),
 		Effective: at, AcceptedAt: b.now(), Owner: metering.Owner{TenantID: "T", AppID: "a"},
 	}
 }
@@ -73,12 +76,6 @@ func usageRoundTrip(t *testing.T, b *backing) {
 	require.Equal(t, "0.10", got[0].Quantity, "as it was sent")
 	require.True(t, want.Effective.Equal(got[0].Effective))
 	require.Empty(t, between(t, b, s, "r2", "email", 24))
-	reported, err := s.Reported(t.Context(), metering.Owner{TenantID: "t", AppID: "A"}, b.now().Add(-24*time.Hour), b.now().Add(1))
-	require.NoError(t, err)
-	require.Equal(t, []string{"1"}, eventIDs(reported), "the reporter in any case of letters")
-	none, err := s.Reported(t.Context(), metering.Owner{TenantID: "t", AppID: "b"}, b.now().Add(-24*time.Hour), b.now().Add(1))
-	require.NoError(t, err)
-	require.Empty(t, none)
 }
 
 func usageRace(t *testing.T, b *backing) {
@@ -178,4 +175,72 @@ func usageSwept(t *testing.T, b *backing) {
 	page, err := b.tables("agenda").Query(t.Context(), table.Query{Partition: "usage|", PartitionEnd: "usage~"})
 	require.NoError(t, err)
 	require.Empty(t, page.Rows)
+}
+
+// Fifty callers of five processes send the same batch: 24 hours of one resource and one each of eight others.
+func usageBatchRace(t *testing.T, b *backing) {
+	const callers, processes = 50, 5
+	var all [processes]*store.Usage
+	for i := range all {
+		all[i] = store.NewUsage(b.open(fmt.Sprint("process", i)))
+	}
+	var mu sync.Mutex
+	accepted, named := map[string][]string{}, map[string]map[string]bool{}
+	var group sync.WaitGroup
+	for i := range callers {
+		var batch []metering.Usage
+		for h := range 17 {
+			batch = append(batch, used(b, "r0", "email", fmt.Sprint("event", i, "-", h), h))
+		}
+		for r := 1; r <= 8; r++ {
+			batch = append(batch, used(b, fmt.Sprint("r", r), "email", fmt.Sprint("event", i, "-r", r), 0))
+		}
+		group.Go(func() {
+			outcomes := all[i%processes].Add(context.Background(), batch)
+			mu.Lock()
+			defer mu.Unlock()
+			for n, o := range outcomes {
+				if o.Err != nil {
+					t.Errorf("event %d of caller %d: %v", n, i, o.Err)
+				}
+				at, id := batch[n].ResourceID+batch[n].Hour(), o.Existing.EventID
+				if o.Added {
+					accepted[at] = append(accepted[at], batch[n].EventID)
+					id = batch[n].EventID
+				}
+				if named[at] == nil {
+					named[at] = map[string]bool{}
+				}
+				named[at][id] = true
+			}
+		})
+	}
+	group.Wait()
+	require.Len(t, accepted, 25)
+	for at, ids := range accepted {
+		require.Len(t, ids, 1, at)
+		require.Equal(t, map[string]bool{ids[0]: true}, named[at], "every duplicate names the accepted event")
+	}
+	for _, s := range all {
+		require.NoError(t, s.Flush(t.Context()))
+	}
+}
+
+func usageDry(t *testing.T, b *backing) {
+	s := store.NewUsage(b.DB, message.UsageAccepted)
+	dry, real := used(b, "r1", "email", "dry", 0), used(b, "r1", "email", "real", 0)
+	dry.Session = metering.DryRun
+	require.True(t, add(t, s, dry)[0].Added)
+	require.True(t, add(t, s, real)[0].Added, "a dry run takes no hour")
+	require.Equal(t, "dry", add(t, s, func() metering.Usage { d := dry; d.EventID = "again"; return d }())[0].Existing.EventID)
+	require.Equal(t, []string{"real"}, eventIDs(between(t, b, s, "r1", "email", 24)), "and is never billed")
+	require.NoError(t, s.Flush(t.Context()))
+	require.Len(t, b.outbox.Messages(message.LedgerEvents), 1)
+	var told []metering.Ref
+	for _, m := range b.outbox.Messages(message.UsageAccepted) {
+		var a metering.Announced
+		require.NoError(t, json.Unmarshal(m.Body, &a))
+		told = append(told, a.Events...)
+	}
+	require.ElementsMatch(t, []metering.Ref{dry.Ref(), real.Ref()}, told)
 }

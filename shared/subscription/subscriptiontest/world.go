@@ -42,8 +42,10 @@ type World struct {
 	Offers  *Offers
 	Hook    *Hook
 
-	mu  sync.Mutex
-	now time.Time
+	mu       sync.Mutex
+	now      time.Time
+	declines bool            // renewals are not paid
+	asked    map[string]bool // requests for terms that were answered
 }
 
 // New makes a world on 2019-05-31 at 10:00, with settings of its service changed.
@@ -82,12 +84,12 @@ func (w *World) SetClock(to time.Time) {
 	w.now = to
 }
 
-// Work works the queue webhooks until it is empty.
+// Work works the queue webhooks until it is empty, and pays for the terms that are asked for.
 func (w *World) Work() {
 	w.T.Helper()
 	for {
 		msgs := w.Outbox.Take(message.Webhooks)
-		if len(msgs) == 0 {
+		if len(msgs) == 0 && !w.Pay() {
 			return
 		}
 		for _, m := range msgs {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"stoa/infra/local/bench"
 	"stoa/infra/local/bundle"
 	"stoa/infra/local/tree"
 )
@@ -45,6 +46,8 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		return measure(ctx, b)
+	case "validate": // of the measurement of packages at once
+		return bench.ValidateAtOnce(ctx, args[1:], os.Stdout)
 	case "package":
 		return pack(ctx)
 	}

@@ -1,0 +1,94 @@
+package packages
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"stoa/shared/packages/content"
+	"stoa/shared/packages/finding"
+	"stoa/shared/packages/iotedge"
+	"stoa/shared/packages/jsondoc"
+	"stoa/shared/packages/managedservice"
+	"stoa/shared/packages/powerbi"
+	"stoa/shared/packages/vmimage"
+)
+
+// validateVisual looks at the package of a Power BI visual, or at a sample report together with the visual's package.
+func validateVisual(ctx context.Context, p Package, o Options, report *finding.Report) (*content.Tree, error) {
+	tree, err := open(ctx, p, report)
+	if err != nil || tree == nil {
+		return nil, err
+	}
+	if !strings.EqualFold(path.Ext(p.Name), ".pbix") {
+		_, err := powerbi.ValidateVisual(tree, powerbi.VisualOptions{}, report)
+		return tree, err
+	}
+	var visual powerbi.Visual
+	if o.Visual.Bytes != nil {
+		scratch := finding.New(report.Type)
+		inner, err := open(ctx, o.Visual, scratch)
+		if err != nil {
+			return nil, fmt.Errorf("open the visual of %s: %w", p.Name, err)
+		}
+		if inner != nil {
+			if visual, err = powerbi.ValidateVisual(inner, powerbi.VisualOptions{}, scratch); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return tree, powerbi.ValidateReport(tree, visual, report)
+}
+
+// validateDisk looks at a VHD as the disk of a Linux image of generation 1: what holds for every image.
+func validateDisk(_ context.Context, p Package, _ Options, report *finding.Report) (*content.Tree, error) {
+	return nil, vmimage.CheckVHD(path.Base(p.Name), p.Bytes, p.Size, vmimage.Disk{Family: vmimage.Linux, Generation: 1}, report)
+}
+
+// validateManifest looks at the manifest of a managed service.
+func validateManifest(_ context.Context, p Package, _ Options, report *finding.Report) (*content.Tree, error) {
+	doc, err := document(p, report)
+	if err == nil && doc != nil {
+		managedservice.Validate(doc, managedservice.Options{}, report)
+	}
+	return nil, err
+}
+
+// validateModule looks at the default settings of an IoT Edge module, as its technical configuration has them.
+func validateModule(_ context.Context, p Package, _ Options, report *finding.Report) (*content.Tree, error) {
+	doc, err := document(p, report)
+	if err != nil || doc == nil {
+		return nil, err
+	}
+	s := iotedge.Settings{
+		Routes: settings(doc.Root, "defaultRoutes"), Twin: settings(doc.Root, "defaultTwinDesiredProperties"),
+		Environment: settings(doc.Root, "defaultEnvironmentVariables"),
+	}
+	if options := doc.Root.Get("defaultContainerCreateOptions"); options.Is(jsondoc.String) {
+		s.CreateOptions = options.Text
+	}
+	if plan := doc.Root.Get("planName"); plan.Is(jsondoc.String) {
+		s.ModuleNames = []string{iotedge.ModuleName(plan.Text)}
+	}
+	s.Validate(report)
+	return nil, nil
+}
+
+// settings reads a list of names and values.
+func settings(root *jsondoc.Node, key string) []iotedge.Setting {
+	list := root.Get(key)
+	if !list.Is(jsondoc.Array) {
+		return nil
+	}
+	out := make([]iotedge.Setting, len(list.Items))
+	for i, item := range list.Items {
+		if name := item.Get("name"); name.Is(jsondoc.String) {
+			out[i].Name = name.Text
+		}
+		if value := item.Get("value"); value.Is(jsondoc.String) {
+			out[i].Value = value.Text
+		}
+	}
+	return out
+}
