@@ -28,6 +28,7 @@ import (
 	publishingfn "stoa/functions/publishing"
 	ratingfn "stoa/functions/rating"
 	reconciliationfn "stoa/functions/reconciliation"
+	selftestfn "stoa/functions/selftest"
 	testdrivesfn "stoa/functions/testdrives"
 	usagefn "stoa/functions/usage"
 	usagereviewsfn "stoa/functions/usagereviews"
@@ -49,6 +50,8 @@ import (
 	"stoa/shared/packages"
 	"stoa/shared/payout"
 	"stoa/shared/publish"
+	"stoa/shared/remoteshell"
+	"stoa/shared/selftest"
 	"stoa/shared/store"
 	"stoa/shared/subscription"
 	"stoa/shared/testdrive"
@@ -132,6 +135,24 @@ func (w *wiring) mountOffers() error {
 	w.mux.Mount("publishing", steps.Run, queueLimit)
 	validate := &packagesfn.Handler{Packages: uploaded}
 	w.mux.Mount("packages", validate.Run, blobLimit)
+	return w.mountSelfTest()
+}
+
+// mountSelfTest mounts the self-test of virtual machine images.
+func (w *wiring) mountSelfTest() error {
+	machines, err := remoteshell.New(remoteshell.Options{Allowed: outbound.Allowed(w.dev)})
+	if err != nil {
+		return err
+	}
+	runs, err := selftest.New(selftest.Deps{Machines: machines, Now: w.now, NewID: uuid.NewString})
+	if err != nil {
+		return err
+	}
+	h, err := selftestfn.New(runs)
+	if err != nil {
+		return err
+	}
+	h.Routes(w.router)
 	return nil
 }
 

@@ -36,6 +36,7 @@ var functions = []function{
 	{"metering", httpTrigger, "api/usageEvent/{*rest}"},
 	{"meteringbatch", httpTrigger, "api/batchUsageEvent/{*rest}"},
 	{"meteringusage", httpTrigger, "api/usageEvents/{*rest}"},
+	{"selftest", httpTrigger, "selftest-vm"},
 	{"health", httpTrigger, "healthz"},
 	{"dev", httpTrigger, "dev/{*rest}"},
 	{"publishing", queueTrigger, message.PublishSteps},

@@ -38,7 +38,7 @@ func listPackages(t *testing.T) []listed {
 }
 
 // adapterRooms reach the world; only they and main import an SDK, and only main imports them.
-var adapterRooms = []string{"store", "blobs", "bus", "identity", "mail", "malware", "outbound", "registry", "remoteblob", "telemetry", "seal", "clock"}
+var adapterRooms = []string{"store", "blobs", "bus", "identity", "mail", "malware", "outbound", "registry", "remoteblob", "remoteshell", "telemetry", "seal", "clock"}
 
 // supports are neither domain nor adapter: the host's protocol and what HTTP handlers share.
 var supports = []string{"functionshost", "queue", "web"}
@@ -61,7 +61,9 @@ func isDomain(path string) bool {
 
 func isFunction(path string) bool { return strings.HasPrefix(path, "stoa/functions/") }
 
-func isTestHelp(path string) bool { return strings.HasSuffix(path, "test") }
+func isTestHelp(path string) bool {
+	return strings.HasSuffix(path, "test") && !strings.HasSuffix(path, "/selftest")
+}
 
 func TestImportRules(t *testing.T) {
 	t.Parallel()

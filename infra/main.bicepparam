@@ -22,6 +22,7 @@ param apps = [
       'fulfillment'
       'storefront'
       'operator'
+      'selftest'
       'health'
     ]
     maximumInstanceCount: 100

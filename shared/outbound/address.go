@@ -58,6 +58,11 @@ func public(addr netip.Addr) bool {
 	return true
 }
 
+// Allowed says which addresses a call may go to: those of the public internet, and loopback in the local stack.
+func Allowed(loopback bool) func(netip.Addr) bool {
+	return func(a netip.Addr) bool { return public(a) || loopback && a.IsLoopback() }
+}
+
 // guard decides at connect, when the name has become an address, whether the call may go there. Nothing between
 // this check and the connection can exchange the address.
 func guard(allowed func(netip.Addr) bool) func(network, address string, c syscall.RawConn) error {

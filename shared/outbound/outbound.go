@@ -60,9 +60,7 @@ func New(o Options) *Client {
 		o.UserAgent = "Stoa"
 	}
 	return &Client{
-		secure: client(o, func(a netip.Addr) bool {
-			return public(a) || o.AllowLoopback && a.IsLoopback()
-		}),
+		secure:     client(o, Allowed(o.AllowLoopback)),
 		plain:      client(o, func(a netip.Addr) bool { return o.AllowLoopback && a.IsLoopback() }),
 		allowPlain: o.AllowLoopback,
 		agent:      o.UserAgent,

@@ -41,9 +41,14 @@ type kind struct {
 	validate   func(ctx context.Context, p Package, o Options, report *finding.Report) (*content.Tree, error)
 }
 
+const azureApplication = "AzureApplication"
+
 // kinds are the offer types with packages. The first whose extensions fit is that of a package without a type.
 var kinds = []kind{
-	{"AzureApplication", []string{".zip", ".json"}, validateAzureApplication},
+	{azureApplication, []string{".zip", ".json"}, validateAzureApplication},
+	{"Dynamics365CustomerEngagement", []string{".zip"}, validateCustomerEngagement},
+	{"Dynamics365Operations", []string{".zip", ".xls", ".xlsx"}, validateOperations},
+	{"Dynamics365BusinessCentral", []string{".app"}, validateExtension},
 	{"PowerBIVisual", []string{".pbiviz", ".pbix"}, validateVisual},
 	{"VirtualMachine", []string{".vhd"}, validateDisk},
 	{"ManagedService", []string{".json"}, validateManifest},

@@ -6,7 +6,10 @@ import (
 	"path"
 	"strings"
 
+	"stoa/shared/fault"
+	"stoa/shared/packages/businesscentral"
 	"stoa/shared/packages/content"
+	"stoa/shared/packages/dynamics"
 	"stoa/shared/packages/finding"
 	"stoa/shared/packages/iotedge"
 	"stoa/shared/packages/jsondoc"
@@ -14,6 +17,35 @@ import (
 	"stoa/shared/packages/powerbi"
 	"stoa/shared/packages/vmimage"
 )
+
+// validateCustomerEngagement looks at the package of a Customer Engagement offer.
+func validateCustomerEngagement(ctx context.Context, p Package, o Options, report *finding.Report) (*content.Tree, error) {
+	tree, err := open(ctx, p, report)
+	if err != nil || tree == nil {
+		return nil, err
+	}
+	_, err = dynamics.Validate(ctx, tree, dynamics.Options{Now: o.Now}, report)
+	return tree, err
+}
+
+// validateOperations looks at the validation assets of an Operations offer.
+func validateOperations(ctx context.Context, p Package, _ Options, report *finding.Report) (*content.Tree, error) {
+	if p.Tree != nil {
+		return nil, fault.New(fault.Invalid, "InvalidValue", "path", "validation assets are a file, found a folder")
+	}
+	_, err := dynamics.ValidateAssets(ctx, dynamics.File{Name: p.Name, Bytes: p.Bytes, Size: p.Size}, report)
+	return nil, err
+}
+
+// validateExtension looks at an extension of Business Central, as the main one of its offer.
+func validateExtension(ctx context.Context, p Package, _ Options, report *finding.Report) (*content.Tree, error) {
+	if p.Tree != nil {
+		return nil, fault.New(fault.Invalid, "InvalidValue", "path", "an extension is a file, found a folder")
+	}
+	main := &businesscentral.File{Name: p.Name, Bytes: p.Bytes, Size: p.Size}
+	_, err := businesscentral.Validate(ctx, businesscentral.Submission{Main: main}, businesscentral.Options{}, report)
+	return nil, err
+}
 
 // validateVisual looks at the package of a Power BI visual, or at a sample report together with the visual's package.
 func validateVisual(ctx context.Context, p Package, o Options, report *finding.Report) (*content.Tree, error) {
@@ -43,6 +75,9 @@ func validateVisual(ctx context.Context, p Package, o Options, report *finding.R
 
 // validateDisk looks at a VHD as the disk of a Linux image of generation 1: what holds for every image.
 func validateDisk(_ context.Context, p Package, _ Options, report *finding.Report) (*content.Tree, error) {
+	if p.Tree != nil {
+		return nil, fault.New(fault.Invalid, "InvalidValue", "path", "a disk is a file, found a folder")
+	}
 	return nil, vmimage.CheckVHD(path.Base(p.Name), p.Bytes, p.Size, vmimage.Disk{Family: vmimage.Linux, Generation: 1}, report)
 }
 

@@ -31,6 +31,7 @@ type Record struct {
 	Malware     Scan      `json:"malware"`
 	TrackingID  string    `json:"trackingId,omitempty"` // in the main template of what is published (CUA-10)
 	Processed   string    `json:"processed,omitempty"`  // blob of the stamped package; empty when it is published as it was uploaded
+	Tries       int       `json:"tries,omitempty"`      // that failed for want of something else than the package
 	At          time.Time `json:"at"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -78,12 +79,53 @@ type run struct {
 	record  Record
 }
 
+// lastTry is which try is the last of a package whose validation fails for want of something else, and the code that it
+// ends with: of Azure applications, and of all others.
+func lastTry(offerType string) (int, string) {
+	if offerType == azureApplication {
+		return 5, "PKG_PROCESSING_ERROR"
+	}
+	return 3, "PKG_INTERNAL"
+}
+
 // Run validates one upload, writes its report and links it to the offer. Again, it finds the same and writes the
-// same: the names of what it writes are made of the blob's version. NotFound when the blob is gone.
+// same: the names of what it writes are made of the blob's version. NotFound when the blob is gone. A package whose
+// validation fails again and again is refused with a report that says so.
 func (s *Service) Run(ctx context.Context, publisherID, offerID, name string) (Record, error) {
 	r := &run{Service: s, blob: publisherID + "/" + offerID + "/" + name}
+	record, err := r.whole(ctx, publisherID, offerID, name)
+	if err == nil || r.record.ETag == "" || ctx.Err() != nil || fault.Is(err, fault.StaleETag) { // the last: uploaded anew
+		return record, err
+	}
+	return r.failed(ctx, err)
+}
+
+// failed counts a try that came to nothing. The last one is the end of it.
+func (r *run) failed(ctx context.Context, why error) (Record, error) {
+	before, err := r.Store.Package(ctx, r.record.PublisherID, r.record.OfferID, r.record.Name)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return Record{}, errors.Join(why, err)
+	}
+	if before.ETag == r.record.ETag {
+		r.record.Tries = before.Tries
+	}
+	r.record.Tries++
+	most, code := lastTry(r.record.Type)
+	if r.record.Tries < most {
+		counted := r.record
+		counted.Report = "" // there is none yet
+		return Record{}, errors.Join(why, r.Store.SavePackage(ctx, counted))
+	}
+	r.tree, r.report = nil, finding.New(r.record.Type)
+	r.report.Add(code, finding.Place{}, "The package could not be validated %d times.", most)
+	return r.record, r.save(ctx)
+}
+
+// whole is one try.
+func (r *run) whole(ctx context.Context, publisherID, offerID, name string) (Record, error) {
+	s := r.Service
 	offerType, trackingID, err := s.Offers.PackageType(ctx, publisherID, offerID)
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) { // one that is created later finds the report
 		return Record{}, fmt.Errorf("offer of package %s: %w", r.blob, err)
 	}
 	if r.upload, err = s.Uploads.OpenPackage(ctx, r.blob); err != nil {
@@ -94,6 +136,7 @@ func (s *Service) Run(ctx context.Context, publisherID, offerID, name string) (R
 	r.version = hex.EncodeToString(version[:8])
 	r.record = Record{
 		PublisherID: publisherID, OfferID: offerID, Name: name, ETag: r.upload.ETag, At: s.Now().UTC(), Report: r.blob + "/" + r.version + ".json",
+		Type: kindOf(offerType, name).name,
 	}
 	r.report, r.tree, err = validate(ctx, offerType, Package{Name: name, Bytes: r.upload, Size: r.upload.Size}, Options{Now: s.Now()})
 	if err != nil {
@@ -116,7 +159,7 @@ func (r *run) save(ctx context.Context) error {
 	if err := out.Encode(Stored{Report: *r.report, Entries: entriesOf(r.tree)}); err != nil {
 		return fmt.Errorf("write its report: %w", err)
 	}
-	r.record.Type, r.record.Blocking = r.report.Type, r.report.Blocking
+	r.record.Blocking = r.report.Blocking
 	r.record.Errors, r.record.Warnings = r.report.Count(finding.Error), r.report.Count(finding.Warning)
 	if err := r.Reports.PutReport(ctx, r.record.Report, body.Bytes()); err != nil {
 		return fmt.Errorf("keep its report: %w", err)
@@ -129,6 +172,9 @@ func (s *Service) Report(ctx context.Context, publisherID, offerID, name string)
 	record, err := s.Store.Package(ctx, publisherID, offerID, name)
 	if err != nil {
 		return record, Stored{}, err
+	}
+	if record.Report == "" {
+		return record, Stored{}, fault.New(fault.NotFound, "NotFound", "name", "The package %s was not validated yet.", name)
 	}
 	raw, err := s.Reports.Report(ctx, record.Report)
 	if err != nil {
@@ -150,6 +196,8 @@ func (s *Service) Accepted(ctx context.Context, publisherID, offerID, name strin
 		return "", "it was not validated yet", nil
 	case err != nil:
 		return "", "", err
+	case record.Report == "":
+		return "", "it was not validated yet", nil
 	case record.Blocking:
 		return "", fmt.Sprintf("validation found %d errors", record.Errors), nil
 	}

@@ -160,7 +160,29 @@ func TestScannedPackage(t *testing.T) {
 	s := newShelf("AzureApplication", zipOf(t, good()...))
 	_, err := s.service(scanner{away: true}).Run(t.Context(), "contoso", "app", "app.zip")
 	require.ErrorContains(t, err, "away")
-	require.Empty(t, s.records, "AZA-106: a package that could not be scanned waits")
+	_, why, err := s.service(nil).Accepted(t.Context(), "contoso", "app", "app.zip")
+	require.NoError(t, err)
+	require.Equal(t, "it was not validated yet", why, "AZA-106: a package that could not be scanned waits")
+	_, _, err = s.service(nil).Report(t.Context(), "contoso", "app", "app.zip")
+	require.True(t, fault.Is(err, fault.NotFound))
+
+	for offerType, row := range map[string]struct {
+		name string
+		most int
+		code string
+	}{"AzureApplication": {"app.zip", 5, "PKG_PROCESSING_ERROR ."}, "PowerBIVisual": {"a.pbiviz", 3, "PKG_INTERNAL ."}} {
+		s := newShelf(offerType, zipOf(t, good()...))
+		for range row.most - 1 {
+			_, err = s.service(scanner{away: true}).Run(t.Context(), "contoso", "app", row.name)
+			require.Error(t, err)
+		}
+		record, err := s.service(scanner{away: true}).Run(t.Context(), "contoso", "app", row.name)
+		require.NoError(t, err, "5.1: this try is the last")
+		require.True(t, record.Blocking)
+		var stored packages.Stored
+		require.NoError(t, json.Unmarshal(s.reports[record.Report], &stored))
+		require.Equal(t, []string{row.code}, described(&stored.Report))
+	}
 }
 
 // The type of the offer decides which rules apply; a type without packages goes by the name.

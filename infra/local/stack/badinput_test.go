@@ -16,7 +16,7 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	apis := []*api{
-		portalAPI(t), cppAPI(t), fulfillmentAPI(t, w), meteringAPI(t, w), storefrontAPI(t), operatorAPI(t), devAPI(t),
+		portalAPI(t), cppAPI(t), fulfillmentAPI(t, w), meteringAPI(t, w), storefrontAPI(t), operatorAPI(t), selftestAPI(t, w), devAPI(t),
 	}
 	routes := mountedRoutes(t)
 	for _, a := range apis {

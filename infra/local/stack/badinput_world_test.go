@@ -44,6 +44,8 @@ const (
 	staff     = "staff"     // an operator
 	forged    = "forged"    // contoso with a damaged signature
 	elsewhere = "elsewhere" // contoso with a token for another API
+	tester    = "tester"    // contoso with a token for the self-test
+	passerby  = "passerby"  // one who owns the account, with a token for the self-test
 )
 
 const saasVersion = "api-version=2018-08-31"
@@ -79,6 +81,14 @@ func (w *world) signIn(t *testing.T) {
 	w.tokens[elsewhere] = w.token(t, own.TenantID, url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {own.Apps[0].AppID}, "client_secret": {own.Apps[0].Secret},
 		"resource": {"https://management.azure.com/"},
+	})
+	w.tokens[tester] = w.token(t, own.TenantID, url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {own.Apps[0].AppID}, "client_secret": {own.Apps[0].Secret},
+		"resource": {"https://management.core.windows.net"},
+	})
+	w.tokens[passerby] = w.token(t, own.TenantID, url.Values{
+		"grant_type": {"password"}, "client_id": {"stoa-local"}, "username": {own.Users[0].UPN}, "password": {own.Users[0].Password},
+		"resource": {"https://management.core.windows.net"},
 	})
 	person := func(tenant, upn, password string) string {
 		return w.token(t, tenant, url.Values{"grant_type": {"password"}, "client_id": {"stoa-local"}, "username": {upn}, "password": {password}})
