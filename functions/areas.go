@@ -118,7 +118,7 @@ func (w *wiring) mountOffers() error {
 	publishing := &publish.Service{
 		Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Secrets: w.box, Calls: w.calls, Now: w.now,
 	}
-	drafts := &offer.Service{Store: w.offers, Sealer: w.box, Registrations: w.offers, Now: w.now}
+	drafts := &offer.Service{Store: w.offers, Sealer: w.box, Registrations: w.offers, Rates: store.NewLedger(w.db), Now: w.now}
 	if err := w.mountDimensions(drafts); err != nil {
 		return err
 	}

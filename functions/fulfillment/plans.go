@@ -3,8 +3,8 @@ package fulfillment
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 
+	"stoa/shared/dimension"
 	"stoa/shared/offer"
 	"stoa/shared/subscription"
 	"stoa/shared/web"
@@ -46,6 +46,7 @@ type planTerm struct {
 type planIncluded struct {
 	DimensionID string `json:"dimensionId"`
 	Units       int64  `json:"units"`
+	Infinite    bool   `json:"infinite,omitempty"` // ours: all of it is included
 }
 
 type planDimension struct {
@@ -54,6 +55,7 @@ type planDimension struct {
 	PricePerUnit json.Number `json:"pricePerUnit"`
 	Unit         string      `json:"unitOfMeasure"`
 	DisplayName  string      `json:"displayName"`
+	NeverCharged bool        `json:"neverCharged,omitempty"` // ours: every term includes all of it
 }
 
 // sourceOffer names the private offer a plan came from; there is none.
@@ -98,31 +100,28 @@ func (h *Handler) plan(p *offer.Plan, in *subscription.Available) planWire {
 	return wire
 }
 
-// componentsOf are the prices of a plan in the subscription's market.
+// componentsOf are the prices of a plan in the subscription's market. Dimensions that are not enabled are hidden
+// (MTR-15).
 func componentsOf(p *offer.Plan, in *subscription.Available) planComponents {
 	c := planComponents{Terms: []planTerm{}, Dimensions: []planDimension{}}
+	metered, plan := dimension.Offer{Dimensions: in.Dimensions}, p.Metered()
+	shown := metered.Shown(&plan, in.Market)
 	for _, t := range p.Terms {
 		price, currency := subscription.PriceIn(t, in.Market)
 		wire := planTerm{Currency: currency, Price: json.Number(price.String()), TermUnit: t.Unit, Description: describe(t.Unit), Included: []planIncluded{}}
-		for _, m := range p.Meters {
-			units := m.MonthlyIncluded
+		for _, d := range shown {
+			included := d.Monthly
 			if t.Unit == subscription.Annual {
-				units = m.AnnualIncluded
+				included = d.Annual
 			}
-			if m.Enabled {
-				wire.Included = append(wire.Included, planIncluded{DimensionID: m.DimensionID, Units: units})
-			}
+			wire.Included = append(wire.Included, planIncluded{DimensionID: d.ID, Units: included.Units, Infinite: included.Infinite})
 		}
 		c.Terms = append(c.Terms, wire)
 	}
-	for _, m := range p.Meters {
-		i := slices.IndexFunc(in.Dimensions, func(d offer.Dimension) bool { return d.ID == m.DimensionID })
-		if i < 0 || !m.Enabled {
-			continue
-		}
-		d := in.Dimensions[i]
+	for _, d := range shown {
 		c.Dimensions = append(c.Dimensions, planDimension{
-			ID: d.ID, Currency: "USD", PricePerUnit: json.Number(m.PricePerUnitUSD.String()), Unit: d.UnitOfMeasure, DisplayName: d.DisplayName,
+			ID: d.ID, Currency: d.Currency, PricePerUnit: json.Number(d.Price.String()), Unit: d.UnitOfMeasure, DisplayName: d.DisplayName,
+			NeverCharged: d.NeverCharged,
 		})
 	}
 	return c

@@ -12,6 +12,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"stoa/shared/dimension"
 	"stoa/shared/message"
 	"stoa/shared/metering"
 	"stoa/shared/offer"
@@ -265,15 +266,21 @@ func TestPlansOfTheCurrentProfile(t *testing.T) { // 6.7
 	c := subscriptiontest.Content()
 	c.Dimensions = []offer.Dimension{{ID: "email", DisplayName: "Mails", UnitOfMeasure: "each"}, {ID: "sms", DisplayName: "Texts", UnitOfMeasure: "each"}}
 	c.Plans[1].PricingModel = offer.FlatRate
+	c.Dimensions = append(c.Dimensions, offer.Dimension{ID: "fax", DisplayName: "Faxes", UnitOfMeasure: "each"})
 	c.Plans[1].Meters = []offer.Meter{
-		{DimensionID: "email", Enabled: true, PricePerUnitUSD: decimal.New(15, -1), MonthlyIncluded: 10, AnnualIncluded: 120}, {DimensionID: "sms"},
+		{DimensionID: "email", Enabled: true, PricePerUnitUSD: decimal.New(15, -1), MonthlyIncluded: 10, AnnualIncluded: 120,
+			Prices: map[string]dimension.Price{"DE": {Price: decimal.New(125, -2)}, "FR": {Price: decimal.New(9, 0)}}},
+		{DimensionID: "sms"},
+		{DimensionID: "fax", Enabled: true, PricePerUnitUSD: decimal.New(1, 0), MonthlyInfinite: true, AnnualInfinite: true},
 	}
 	b.Offers.Put(offer.Version{Slot: offer.Production, Content: c})
 	b.SetClock(b.Now().Add(3 * time.Second))
 	body := b.do(request{method: "GET", path: at(id) + "/listAvailablePlans?planId=gold"}).body
-	require.Contains(t, body, `"meteringDimensions":[{"id":"email","currency":"USD","pricePerUnit":1.5,"unitOfMeasure":"each","displayName":"Mails"}]`)
-	require.Contains(t, body, `"meteredQuantityIncluded":[{"dimensionId":"email","units":10}]`)
-	require.Contains(t, body, `"meteredQuantityIncluded":[{"dimensionId":"email","units":120}]`)
+	// MTR-15: what is not enabled is hidden, what is never charged marked.
+	require.Contains(t, body, `"meteringDimensions":[{"id":"email","currency":"EUR","pricePerUnit":1.25,"unitOfMeasure":"each","displayName":"Mails"},`+
+		`{"id":"fax","currency":"USD","pricePerUnit":0,"unitOfMeasure":"each","displayName":"Faxes","neverCharged":true}]`)
+	require.Contains(t, body, `"meteredQuantityIncluded":[{"dimensionId":"email","units":10},{"dimensionId":"fax","units":0,"infinite":true}]`)
+	require.Contains(t, body, `"meteredQuantityIncluded":[{"dimensionId":"email","units":120},{"dimensionId":"fax","units":0,"infinite":true}]`)
 	require.Contains(t, body, `"minQuantity":0,"maxQuantity":0`)
 }
 

@@ -1,10 +1,14 @@
 package offers
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/shopspring/decimal"
+
+	"stoa/shared/dimension"
 	"stoa/shared/fault"
 	"stoa/shared/offer"
 	"stoa/shared/web"
@@ -38,7 +42,28 @@ type shownPlan struct {
 	SeatsMin     int              `json:"seatsMin,omitempty"`
 	SeatsMax     int              `json:"seatsMax,omitempty"`
 	FreeTrial    bool             `json:"freeTrial"`
-	Meters       []offer.Meter    `json:"meters,omitempty"`
+	Meters       []shownMeter     `json:"meters,omitempty"`
+}
+
+// shownMeter is a dimension that is enabled on a plan (MTR-15).
+type shownMeter struct {
+	DimensionID  string                     `json:"dimensionId"`
+	PriceUSD     decimal.Decimal            `json:"pricePerUnitUsd"`
+	Prices       map[string]decimal.Decimal `json:"marketPrices,omitempty"` // those that differ, in the market's currency
+	Monthly      included                   `json:"monthlyIncluded"`
+	Annual       included                   `json:"annualIncluded"`
+	NeverCharged bool                       `json:"neverCharged,omitempty"`
+}
+
+// included is a whole number, or "infinite".
+type included dimension.Included
+
+// MarshalJSON implements json.Marshaler.
+func (i included) MarshalJSON() ([]byte, error) {
+	if i.Infinite {
+		return json.Marshal(dimension.Included(i).String())
+	}
+	return json.Marshal(i.Units)
 }
 
 type detail struct {
@@ -144,7 +169,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) detailOf(v offer.Version) detail {
 	out := detail{
 		card: h.cardOf(v), Description: v.Listing.Description, Keywords: v.Listing.Keywords, PrivacyPolicy: v.Listing.PrivacyPolicy,
-		Terms: v.Listing.Terms, Plans: []shownPlan{}, Dimensions: v.Dimensions, OfferURL: v.OfferURL, TrialURL: v.TrialURL, Version: v.Number,
+		Terms: v.Listing.Terms, Plans: []shownPlan{}, OfferURL: v.OfferURL, TrialURL: v.TrialURL, Version: v.Number,
 	}
 	if v.TestDrive.Enabled {
 		out.TestDrive = &shownTestDrive{Type: v.TestDrive.Kind, DurationHours: v.TestDrive.DurationHours}
@@ -155,16 +180,37 @@ func (h *Handler) detailOf(v offer.Version) detail {
 		}
 	}
 	h.showListing(&out, &v.Listing)
-	for _, p := range v.Plans {
+	h.showPlans(&out, &v)
+	return out
+}
+
+// showPlans adds the plans that anyone may see, and the dimensions that are enabled on one of them (MTR-15).
+func (h *Handler) showPlans(out *detail, v *offer.Version) {
+	metered, enabled := v.Metered(nil), map[string]bool{}
+	for i, p := range v.Plans {
 		if (p.Private && v.Slot == offer.Production) || p.Stopped {
 			continue
 		}
-		out.Plans = append(out.Plans, shownPlan{
+		shown := shownPlan{
 			ID: p.ID, Name: p.Name, Description: p.Description, PricingModel: p.PricingModel, Markets: p.Markets, Terms: p.Terms,
-			SeatsMin: p.SeatsMin, SeatsMax: p.SeatsMax, FreeTrial: p.FreeTrial, Meters: p.Meters,
-		})
+			SeatsMin: p.SeatsMin, SeatsMax: p.SeatsMax, FreeTrial: p.FreeTrial,
+		}
+		plan := &metered.Plans[i]
+		for _, d := range metered.Shown(plan, "") {
+			enabled[d.ID] = true
+			m := shownMeter{DimensionID: d.ID, PriceUSD: d.Price, Monthly: included(d.Monthly), Annual: included(d.Annual), NeverCharged: d.NeverCharged}
+			if meter, _ := plan.Meter(d.ID); !d.NeverCharged {
+				m.Prices = meter.LocalPrices()
+			}
+			shown.Meters = append(shown.Meters, m)
+		}
+		out.Plans = append(out.Plans, shown)
 	}
-	return out
+	for _, d := range v.Dimensions {
+		if enabled[d.ID] {
+			out.Dimensions = append(out.Dimensions, d)
+		}
+	}
 }
 
 // showListing adds what the listing has beside its texts. A link that cannot be made is left out.

@@ -73,7 +73,7 @@ func newMeterBench(t *testing.T) *meterBench {
 	snapshots := store.NewSnapshots(&blobstest.Account{})
 	kept := store.NewOffers(db, snapshots)
 	b.outbox, b.ledger = outbox, store.NewLedger(db)
-	b.offers = &offer.Service{Store: kept, Sealer: plain{}, Now: b.clock}
+	b.offers = &offer.Service{Store: kept, Sealer: plain{}, Rates: b.ledger, Now: b.clock}
 	b.publish = &publish.Service{Store: kept, Snapshots: snapshots, Now: b.clock}
 	dimensions, err := draft.New(draft.Deps{Drafts: b.offers, Offers: kept, Rates: b.ledger, Now: b.clock})
 	require.NoError(t, err)

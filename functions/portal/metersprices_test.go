@@ -1,7 +1,6 @@
 package portal_test
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 
@@ -40,9 +39,6 @@ func TestWorkbook(t *testing.T) {
 func TestMarketPrices(t *testing.T) {
 	t.Parallel()
 	// MTR-16
-	if _, holds := reflect.TypeFor[offer.Meter]().FieldByName("Prices"); !holds {
-		t.Skip("the draft of an offer has no room for prices of meters by market")
-	}
 	b := newMeterBench(t)
 	require.NoError(t, b.ledger.SetRates(t.Context(), "2026-02-27", map[string]decimal.Decimal{"EUR": decimal.RequireFromString("0.9")}))
 	b.edit(func(c *offer.Content) { c.Plans[0].Markets = []string{"US", "DE"} })
@@ -64,4 +60,14 @@ func TestMarketPrices(t *testing.T) {
 	b.goLive()
 	b.refuses(409, "PublishedPriceLocked", "value[0].price", "PUT", prices, `{"value":[{"market":"DE","priceKey":"email","price":2}]}`)
 	require.Equal(t, []any{"DE", "email", 1.25, nil, nil}, priceOf(0))
+
+	_, err := b.offers.SavePlan(t.Context(), cns, "basic", map[string]any{"markets": []any{"US", "DE", "FR"}})
+	require.NoError(t, err, "a published plan gains a market")
+	require.Equal(t, []any{"FR", "email", 0.5, 1.0, "2026-03-01"}, priceOf(0), "at the rate of the day")
+	require.Equal(t, []any{"DE", "email", 1.25, nil, nil}, priceOf(1))
+	b.must(200, "PUT", prices, `{"value":[{"market":"FR","priceKey":"email","price":0.75}]}`) // it was not live yet
+	require.Equal(t, []any{"FR", "email", 0.75, nil, nil}, priceOf(0))
+	b.preview()
+	b.goLive()
+	b.refuses(409, "PublishedPriceLocked", "value[0].price", "PUT", prices, `{"value":[{"market":"FR","priceKey":"email","price":2}]}`)
 }

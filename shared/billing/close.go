@@ -84,7 +84,8 @@ func (s *Service) fix(ctx context.Context, sub subscription.Subscription, c Cycl
 	return s.saveCycle(ctx, c)
 }
 
-// partPrice is the price per unit: that of the plan's meter now, for late use the one of its month.
+// partPrice is the price per unit: that of the plan's meter now, for late use the one of its month. Where the meter has
+// a price in the customer's market and currency it is that one (MTR-16), else the one in USD at the rate of the day.
 func (s *Service) partPrice(ctx context.Context, resource metering.Resource, c Cycle, p Part) (decimal.Decimal, error) {
 	if p.LateFrom != "" {
 		earlier, err := s.deps.Ledger.Cycle(ctx, c.PublisherID, c.ResourceID, c.Dimension, p.LateFrom)
@@ -98,6 +99,9 @@ func (s *Service) partPrice(ctx context.Context, resource metering.Resource, c C
 	meter, _ := resource.Meter(p.PlanID, c.Dimension) // accepted before, so charged, even if it is switched off since
 	if meter.DimensionID == "" {
 		return decimal.Decimal{}, fault.New(fault.NotReady, "PriceMissing", c.Dimension, "plan %s has no price for %s", p.PlanID, c.Dimension)
+	}
+	if price, currency, ok := meter.PriceIn(resource.Market); ok && currency == resource.Currency {
+		return price, nil
 	}
 	return s.localPrice(ctx, meter.PricePerUnitUSD, resource.Currency, c.lastDay())
 }

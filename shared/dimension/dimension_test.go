@@ -44,9 +44,9 @@ func cns(t *testing.T) *dimension.Offer {
 
 // live makes what the offer is now what has been live.
 func live(o *dimension.Offer) *dimension.Offer {
-	o.Published = dimension.Published{Dimensions: append([]dimension.Dimension(nil), o.Dimensions...), Plans: map[string][]dimension.Meter{}}
+	o.Published = dimension.Published{Dimensions: append([]dimension.Dimension(nil), o.Dimensions...), Plans: map[string]map[string]dimension.Lock{}}
 	for _, p := range o.Plans {
-		o.Published.Plans[p.ID] = append([]dimension.Meter(nil), p.Meters...)
+		o.Published.Plans[p.ID] = dimension.LocksOf(p.Meters)
 	}
 	return o
 }

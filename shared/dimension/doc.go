@@ -3,7 +3,8 @@
 // MTR-19). Where a metered offer is sold (MTR-6) is a matter of package offer.
 //
 // An Offer holds all that these rules look at of an offer. Its methods change it or refuse and leave it as it was;
-// Findings says what still stands against publishing it; CheckLocks compares any draft with what has been live. The
+// Findings says what still stands against publishing it; CheckLocks compares any draft with what has been live, of
+// which a Lock says whether it is the same and not what it was: an offer may have hundreds of thousands of prices. The
 // prices of a meter in a market's currency are the price in USD converted when it was saved, or come from an imported
 // price workbook, and never move with the rates. The package stores nothing and calls nobody; values of Offer are not
 // safe for concurrent use.

@@ -2,6 +2,8 @@ package dimension
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"stoa/shared/fault"
 )
@@ -9,7 +11,7 @@ import (
 // Published is what of an offer has been live and so is fixed: its dimensions, and the meters of each plan.
 type Published struct {
 	Dimensions []Dimension
-	Plans      map[string][]Meter // by plan, also those without meters
+	Plans      map[string]map[string]Lock // by plan, also those without meters, and dimension
 }
 
 func (p *Published) dimension(id string) (Dimension, bool) {
@@ -44,9 +46,9 @@ func (p *Published) CheckLocks(dimensions []Dimension, plans []Plan) error {
 		if err := checkMeters(plan.ID, live, plan.Meters); err != nil {
 			return err
 		}
-		for _, was := range live {
-			if _, still := plan.Meter(was.DimensionID); !still && was.Enabled {
-				return lockedMeter(plan.ID, was.DimensionID, "removed")
+		for _, id := range slices.Sorted(maps.Keys(live)) {
+			if _, still := plan.Meter(id); !still && live[id].Enabled {
+				return lockedMeter(plan.ID, id, "removed")
 			}
 		}
 	}
@@ -54,14 +56,13 @@ func (p *Published) CheckLocks(dimensions []Dimension, plans []Plan) error {
 }
 
 // checkMeters refuses meters that say something else than what was live on the plan.
-func checkMeters(planID string, live, meters []Meter) error {
-	published := Plan{Meters: live}
+func checkMeters(planID string, live map[string]Lock, meters []Meter) error {
 	for _, m := range meters {
-		was, ok := published.Meter(m.DimensionID)
+		was, ok := live[m.DimensionID]
 		switch {
 		case !ok && m.Enabled: // MTR-13
 			return lockedMeter(planID, m.DimensionID, "enabled")
-		case ok && !same(was, m): // MTR-12
+		case ok && !was.holds(m): // MTR-12
 			return lockedMeter(planID, m.DimensionID, "changed")
 		}
 	}
@@ -71,16 +72,6 @@ func checkMeters(planID string, live, meters []Meter) error {
 func lockedMeter(planID, dimensionID, how string) error {
 	return fault.New(fault.Conflict, CodePriceLocked, fmt.Sprintf("plans.%s.meters.%s", planID, dimensionID),
 		"The plan %s is published, so the dimension %s cannot be %s on it. Stop its distribution and publish a new plan.", planID, dimensionID, how)
-}
-
-// same reports whether a meter says what it said when it was live.
-func same(was, is Meter) bool {
-	for market, price := range was.Prices {
-		if now, ok := is.Prices[market]; !ok || !now.Price.Equal(price.Price) {
-			return false
-		}
-	}
-	return was.Enabled == is.Enabled && was.PricePerUnitUSD.Equal(is.PricePerUnitUSD) && was.Monthly() == is.Monthly() && was.Annual() == is.Annual()
 }
 
 // Locked reports whether a dimension has been live.

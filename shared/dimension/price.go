@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/shopspring/decimal"
 
@@ -121,6 +122,22 @@ func (p *Plan) FillPrices(rates Rates) {
 	}
 }
 
+// Unpriced are the currencies of markets in which a meter of the plan has a price still to be converted.
+func (p *Plan) Unpriced() []string {
+	var out []string
+	for _, m := range p.Meters {
+		if p.NeverCharged(m) {
+			continue
+		}
+		for _, id := range p.Markets {
+			if _, currency, ok := m.PriceIn(id); !ok && currency != "" && !slices.Contains(out, currency) {
+				out = append(out, currency)
+			}
+		}
+	}
+	return out
+}
+
 // PriceIn is what a unit costs in a market, in the market's currency. False when the market or its price is missing.
 func (m Meter) PriceIn(market string) (decimal.Decimal, string, bool) {
 	at, ok := marketByID[market]
@@ -134,13 +151,25 @@ func (m Meter) PriceIn(market string) (decimal.Decimal, string, bool) {
 }
 
 // Imported reports whether prices of the meter came from a workbook.
-func (m Meter) Imported() bool {
-	for _, p := range m.Prices {
+func (m Meter) Imported() bool { return len(m.ImportedPrices()) > 0 }
+
+// ImportedPrices are those that came from a workbook.
+func (m Meter) ImportedPrices() map[string]Price {
+	var out map[string]Price
+	for market, p := range m.Prices {
 		if p.Imported {
-			return true
+			if out == nil {
+				out = map[string]Price{}
+			}
+			out[market] = p
 		}
 	}
-	return false
+	return out
+}
+
+// Equal reports whether two prices and where they come from are the same.
+func (p Price) Equal(q Price) bool {
+	return p.Price.Equal(q.Price) && p.RateDate == q.RateDate && p.Imported == q.Imported
 }
 
 // PriceText is the price as the portal shows it: a number in USD, "Not applicable" where nothing is ever charged, or

@@ -32,17 +32,19 @@ func (o *Offer) Export(planID string) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	published := Plan{Meters: o.Published.Plans[planID]}
+	published := o.Published.Plans[planID]
 	var out []Row
 	for _, d := range o.Dimensions {
 		m, ok := p.Meter(d.ID)
 		if !ok || p.NeverCharged(m) {
 			continue
 		}
-		live, _ := published.Meter(d.ID)
+		live, fixed := published[d.ID]
 		for _, market := range markets {
 			if slices.Contains(p.Markets, market.ID) {
-				out = append(out, row(m, live, market))
+				r := row(m, market)
+				r.Locked = fixed && live.fixes(market.ID)
+				out = append(out, r)
 			}
 		}
 	}
@@ -52,7 +54,7 @@ func (o *Offer) Export(planID string) ([]Row, error) {
 	return out, nil
 }
 
-func row(m, live Meter, market Market) Row {
+func row(m Meter, market Market) Row {
 	out := Row{MarketName: market.Name, Market: market.ID, Currency: market.Currency, Key: m.DimensionID}
 	if price, _, ok := m.PriceIn(market.ID); ok {
 		out.Price = price.String()
@@ -61,8 +63,6 @@ func row(m, live Meter, market Market) Row {
 	if out.RateDate = own.RateDate; !own.Imported {
 		out.USDBase = m.PricePerUnitUSD.String()
 	}
-	_, _, priced := live.PriceIn(market.ID)
-	out.Locked = priced && live.DimensionID != ""
 	return out
 }
 
@@ -85,7 +85,7 @@ func (o *Offer) Import(planID string, rows []Row) error {
 	if len(rows) > MaxRows {
 		return fault.New(fault.Invalid, CodeInvalid, "value", "A workbook has at most %d rows.", MaxRows)
 	}
-	in := importing{plan: p, live: Plan{Meters: o.Published.Plans[planID]}, meters: slices.Clone(p.Meters), seen: map[string]int{}}
+	in := importing{plan: p, live: o.Published.Plans[planID], meters: slices.Clone(p.Meters), seen: map[string]int{}}
 	for i, r := range rows {
 		in.take(i, r)
 	}
@@ -102,7 +102,7 @@ func (o *Offer) Import(planID string, rows []Row) error {
 // importing is a workbook on its way into a plan.
 type importing struct {
 	plan          *Plan
-	live          Plan
+	live          map[string]Lock // by dimension
 	meters        []Meter
 	seen          map[string]int // row by market and dimension
 	wrong, locked fault.Findings
@@ -146,8 +146,7 @@ func (in *importing) take(i int, r Row) {
 	if have && price.Equal(now) {
 		return
 	}
-	live, _ := in.live.Meter(r.Key)
-	if _, _, fixed := live.PriceIn(r.Market); fixed && live.DimensionID != "" {
+	if live, was := in.live[r.Key]; was && live.fixes(r.Market) {
 		in.locked.Add(CodePriceLocked, fmt.Sprintf("value[%d].price", i), "Row %d: the price is published and cannot change.", i+1)
 		return
 	}

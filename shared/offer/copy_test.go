@@ -124,7 +124,8 @@ func TestCopyTo(t *testing.T) {
 	refused(t, err, fault.StaleETag, offer.CodeDraftChanged)
 }
 
-// An application registration is used by offers of one publisher (SAS-30).
+// An application registration is used by offers of one publisher, which may be several and of any type (SAS-30,
+// MTR-32).
 func TestRegistrationInUse(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
@@ -140,7 +141,13 @@ func TestRegistrationInUse(t *testing.T) {
 	}
 	const tenant, app = "aaaaaaaa-1111-1111-1111-111111111111", "bbbbbbbb-1111-1111-1111-111111111111"
 	require.NoError(t, save("contoso", "one", tenant, app))
-	require.NoError(t, save("contoso", "two", tenant, app), "SAS-30 of the same publisher")
+	require.NoError(t, save("contoso", "two", tenant, app), "SAS-30 MTR-32 of the same publisher")
+	for _, publisher := range []string{"contoso", "fabrikam"} {
+		_, err := s.Create(t.Context(), offer.NewOffer{PublisherID: publisher, OfferID: "managed", OfferType: offer.TypeAzureApplication, Alias: "m"}, "eva")
+		require.NoError(t, err)
+	}
+	require.NoError(t, save("contoso", "managed", tenant, app), "MTR-32 of another type")
+	refused(t, save("fabrikam", "managed", tenant, app), fault.Conflict, "AppRegistrationInUse") // MTR-32
 	err := save("fabrikam", "app", strings.ToUpper(tenant), app)
 	refused(t, err, fault.Conflict, "AppRegistrationInUse") // SAS-30
 	o, err := s.store.Offer(t.Context(), "fabrikam", "app")
@@ -151,6 +158,8 @@ func TestRegistrationInUse(t *testing.T) {
 	require.NoError(t, save("contoso", "one", tenant, guid(2)))
 	refused(t, save("fabrikam", "app", tenant, app), fault.Conflict, "AppRegistrationInUse")
 	require.NoError(t, save("contoso", "two", tenant, guid(2)))
+	refused(t, save("fabrikam", "app", tenant, app), fault.Conflict, "AppRegistrationInUse")
+	require.NoError(t, save("contoso", "managed", tenant, guid(2)))
 	require.NoError(t, save("fabrikam", "app", tenant, app), "SAS-30 it is used no longer")
 	refused(t, save("contoso", "one", tenant, app), fault.Conflict, "AppRegistrationInUse")
 }

@@ -14,7 +14,7 @@ const maxPrivatePlans = 45
 // crossFindings are the rules between fields that no single field's limits can say.
 func crossFindings(c *Content) []Finding {
 	out := planFindings(c)
-	out = append(out, dimensionFindings(c)...)
+	out = append(out, meteringFindings(c)...)
 	out = append(out, leadFindings(c)...)
 	out = append(out, legalFindings(c)...)
 	out = append(out, industryFindings(c)...)
@@ -74,35 +74,6 @@ func termsAndSeats(p Plan) fault.Findings {
 	case p.SeatsMin < 0 || p.SeatsMax < 0 || (p.SeatsMax != 0 && p.SeatsMin > p.SeatsMax):
 		out.Add(CodeInvalid, "seatsMin", "The lowest number of users is 1 to the highest.") // SAS-41
 	}
-	enabled := false
-	for _, m := range p.Meters {
-		enabled = enabled || m.Enabled
-	}
-	if p.FreeTrial && enabled {
-		out.Add("TrialNotAllowedWithMetering", "freeTrial", "A plan with metering has no free trial.") // SAS-43
-	}
-	if len(p.Meters) > 0 && p.PricingModel == PerUser {
-		out.Add(CodeInvalid, "meters", "Dimensions are for flat-rate plans.") // SAS-42
-	}
-	return out
-}
-
-func dimensionFindings(c *Content) []Finding {
-	var out []Finding
-	known := map[string]bool{}
-	for i, d := range c.Dimensions {
-		if known[d.ID] {
-			out = append(out, Finding{Page: "planOverview", Field: fmt.Sprintf("dimensions[%d].dimensionId", i), Code: "AlreadyExists", Message: "The dimension ID stands twice.", Malformed: true})
-		}
-		known[d.ID] = true
-	}
-	for i, p := range c.Plans {
-		for j, m := range p.Meters {
-			if !known[m.DimensionID] {
-				out = append(out, Finding{Page: "planOverview", Field: fmt.Sprintf("plans[%d].meters[%d].dimensionId", i, j), Code: CodeInvalid, Message: "The offer has no such dimension.", Malformed: true})
-			}
-		}
-	}
 	return out
 }
 
@@ -141,7 +112,8 @@ func checkPublished(p *Published, next *Content) error {
 		return fault.New(fault.Conflict, "StandardContractLocked", "legal.useStandardContract",
 			"The offer was sold under the standard contract and cannot change to terms of its own.")
 	}
-	if err := checkDimensions(p.Dimensions, next); err != nil {
+	metered := next.Metered(p)
+	if err := metered.Published.CheckLocks(metered.Dimensions, metered.Plans); err != nil { // SAS-42
 		return err
 	}
 	left := map[string]Plan{}
@@ -167,17 +139,6 @@ func checkPublished(p *Published, next *Content) error {
 	return nil
 }
 
-// checkDimensions refuses changes of what a published dimension is (SAS-42).
-func checkDimensions(published []Dimension, next *Content) error {
-	for _, was := range published {
-		at := slices.IndexFunc(next.Dimensions, func(d Dimension) bool { return d.ID == was.ID })
-		if at < 0 || next.Dimensions[at] != was {
-			return fault.New(fault.Conflict, "PublishedDimensionLocked", "dimensions", "The published dimension %s cannot change.", was.ID)
-		}
-	}
-	return nil
-}
-
 func (was PublishedPlan) check(plan Plan) error {
 	switch {
 	case was.FreeTrial && !plan.FreeTrial: // SAS-43
@@ -186,8 +147,8 @@ func (was PublishedPlan) check(plan Plan) error {
 		return fault.New(fault.Conflict, "VisibilityLocked", "plans."+plan.ID+".isPrivate", "A published public plan cannot become private.")
 	case !keepsTerms(was.Terms, plan): // SAS-38
 		return fault.New(fault.Conflict, "PublishedPriceLocked", "plans."+plan.ID+".terms", "A published billing term and its prices cannot change.")
-	case was.Meters != canonical(plan.Meters) && was.Meters != "null": // SAS-42
-		return fault.New(fault.Conflict, "PublishedPriceLocked", "plans."+plan.ID+".meters", "Published dimensions and their prices cannot change.")
+	case was.Type != "" && was.Type != plan.Type:
+		return fault.New(fault.Conflict, "PlanTypeLocked", "plans."+plan.ID+".planType", "The type of a published plan cannot change.")
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (o *Offer) Edit(now time.Time, change func(*Content) error) (added []string
 }
 
 func checkMalformed(c *Content) error {
-	return refuse(append(malformedFields(c.OfferType, document(c)), crossFindings(c)...))
+	return refuse(distinct(append(malformedFields(c.OfferType, document(c)), crossFindings(c)...)))
 }
 
 // refuse is the fault of what is malformed among the findings.
@@ -157,6 +157,9 @@ func (c *Content) setDocument(doc map[string]any) error {
 	if err := next.checkAmounts(); err != nil {
 		return err
 	}
+	if err := next.keepPrices(c.Plans); err != nil {
+		return err
+	}
 	*c = next
 	return nil
 }
@@ -176,7 +179,11 @@ func (c *Content) checkAmounts() error {
 			}
 		}
 		for j, m := range p.Meters {
-			if !sane(m.PricePerUnitUSD) {
+			ok := sane(m.PricePerUnitUSD)
+			for _, price := range m.Prices {
+				ok = ok && sane(price.Price)
+			}
+			if !ok {
 				return fault.New(fault.Invalid, CodeInvalid, fmt.Sprintf("plans[%d].meters[%d]", i, j), "A price may have at most %d decimals.", maxScale)
 			}
 		}

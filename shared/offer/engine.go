@@ -32,6 +32,17 @@ const (
 	CodeLimit    = "LimitExceeded"
 )
 
+// distinct leaves out what is found of a field that is malformed already.
+func distinct(findings []Finding) []Finding {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(findings, func(f Finding) bool {
+		key := f.Page + " " + f.Field
+		twice := seen[key]
+		seen[key] = twice || f.Malformed
+		return twice
+	})
+}
+
 // document is the content as decoded JSON, the form the engine reads.
 func document(c *Content) map[string]any {
 	d := json.NewDecoder(strings.NewReader(canonical(c)))

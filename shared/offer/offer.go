@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	"stoa/shared/dimension"
 )
 
 // Status is the status of an offer as its overview shows it (3.1).
@@ -83,8 +85,10 @@ type PublishedPlan struct {
 	Public    bool   `json:"public"`
 	Stopped   bool   `json:"stopped,omitempty"`
 	FreeTrial bool   `json:"freeTrial"`
-	Terms     string `json:"terms,omitempty"`  // JSON of the terms
-	Meters    string `json:"meters,omitempty"` // JSON of the meters
+	Type      string `json:"planType,omitempty"`
+	// What tells whether prices changed, not the prices: they would not fit into the row of an offer.
+	Terms  map[string]dimension.Fixed `json:"terms,omitempty"`  // by unit
+	Meters map[string]dimension.Lock  `json:"meters,omitempty"` // by dimension
 	// Of a virtual machine: what tells its price, and whether it had an image.
 	MachinePrice  string `json:"machinePrice,omitempty"`
 	MachineImages bool   `json:"machineImages,omitempty"`
@@ -124,8 +128,8 @@ func PublishedFacts(before *Published, live Content) *Published {
 	machines := machinePlans(live.Definition)
 	for _, plan := range live.Plans {
 		m := machines[plan.ID]
-		p.Plans[plan.ID] = PublishedPlan{Public: !plan.Private, Stopped: plan.Stopped, FreeTrial: plan.FreeTrial, Terms: canonical(plan.Terms), Meters: canonical(plan.Meters),
-			MachinePrice: m.price, MachineImages: m.images > 0}
+		p.Plans[plan.ID] = PublishedPlan{Public: !plan.Private, Stopped: plan.Stopped, FreeTrial: plan.FreeTrial, Type: plan.Type,
+			Terms: fixTerms(plan.Terms), Meters: dimension.LocksOf(plan.Meters), MachinePrice: m.price, MachineImages: m.images > 0}
 		p.PricingModel = plan.PricingModel
 	}
 	p.Pages = Fingerprints(&live)

@@ -170,7 +170,7 @@ func (p Page) Ready() bool { return p.Status == Complete || p.Status == Unpublis
 // Pages computes the pages of the draft.
 func (o *Offer) Pages() []Page {
 	doc := document(&o.Content)
-	findings := append(engineFindings(&o.Content, doc), crossFindings(&o.Content)...)
+	findings := distinct(append(engineFindings(&o.Content, doc), crossFindings(&o.Content)...))
 	var out []Page
 	for _, p := range pagesOf(&o.Content, doc) {
 		view := Page{ID: p.ID, Name: p.Name, Status: Complete}

@@ -126,8 +126,8 @@ func TestLimitsOfPages(t *testing.T) {
 		}},
 		{"SAS-41 at a flat rate", "InvalidValue", "plans[0].seatsMin", func(c *offer.Content) { c.Plans[0].SeatsMax = 5 }},
 		{"SAS-42 thirty dimensions", "", "", func(c *offer.Content) { c.Dimensions = dimensions(30) }},
-		{"SAS-42 31 dimensions", "InvalidValue", "dimensions", func(c *offer.Content) { c.Dimensions = dimensions(31) }},
-		{"SAS-42 dimensions per user", "InvalidValue", "plans[0].meters", func(c *offer.Content) {
+		{"SAS-42 MTR-9 31 dimensions", "DimensionLimitExceeded", "dimensions", func(c *offer.Content) { c.Dimensions = dimensions(31) }},
+		{"SAS-42 MTR-1 dimensions per user", "MeteringNotAllowed", "plans[0].meters", func(c *offer.Content) {
 			c.Dimensions, c.Plans[0].PricingModel, c.Plans[0].Meters = dimensions(1), offer.PerUser, []offer.Meter{{DimensionID: "d0"}}
 		}},
 		{"SAS-42 included below zero", "InvalidValue", "plans[0].meters[0].monthlyIncluded", func(c *offer.Content) {
@@ -294,9 +294,9 @@ func TestFixedByPublishing(t *testing.T) {
 		{"SAS-38 a term comes", "", published, func(c *offer.Content) { c.Plans[0].Terms = append(c.Plans[0].Terms, offer.PlanTerm{Unit: "P1Y"}) }},
 		{"SAS-41 user limits change", "", func(c *offer.Content) { c.Plans[0].PricingModel = offer.PerUser },
 			func(c *offer.Content) { c.Plans[0].SeatsMin, c.Plans[0].SeatsMax = 2, 9 }},
-		{"SAS-42 a dimension is renamed", "PublishedDimensionLocked", published, func(c *offer.Content) { c.Dimensions[0].DisplayName = "E" }},
-		{"SAS-42 a dimension has another unit", "PublishedDimensionLocked", published, func(c *offer.Content) { c.Dimensions[0].UnitOfMeasure = "v" }},
-		{"SAS-42 a dimension goes", "PublishedDimensionLocked", published, func(c *offer.Content) { c.Dimensions, c.Plans[0].Meters = nil, nil }},
+		{"SAS-42 a dimension is renamed", "DimensionLocked", published, func(c *offer.Content) { c.Dimensions[0].DisplayName = "E" }},
+		{"SAS-42 a dimension has another unit", "DimensionLocked", published, func(c *offer.Content) { c.Dimensions[0].UnitOfMeasure = "v" }},
+		{"SAS-42 a dimension goes", "DimensionLocked", published, func(c *offer.Content) { c.Dimensions, c.Plans[0].Meters = nil, nil }},
 		{"SAS-42 a dimension is switched off", "PublishedPriceLocked", published, func(c *offer.Content) { c.Plans[0].Meters[0].Enabled = false }},
 		{"SAS-42 more is included", "PublishedPriceLocked", published, func(c *offer.Content) { c.Plans[0].Meters[0].MonthlyIncluded = 5 }},
 		{"SAS-43 a trial goes", "FreeTrialLocked", published, func(c *offer.Content) { c.Plans[2].FreeTrial = false }},

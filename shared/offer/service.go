@@ -33,6 +33,7 @@ type Service struct {
 	Store         Store
 	Sealer        Sealer
 	Registrations Registrations // nil: application registrations are not compared between publishers
+	Rates         Rates         // nil: markets that a plan gains have no prices of meters until a meter is saved
 	Now           func() time.Time
 }
 
@@ -109,6 +110,9 @@ func (s *Service) apply(ctx context.Context, o *Offer, d DraftRef, change func(*
 	now, before := s.Now(), o.Content
 	added, err := o.Edit(now, func(next *Content) error {
 		if err := change(next); err != nil {
+			return err
+		}
+		if err := s.fillPrices(ctx, &before, next); err != nil {
 			return err
 		}
 		return seal(s.Sealer, &before, next)
@@ -258,6 +262,9 @@ func (s *Service) createWith(ctx context.Context, d DraftRef, offerType string, 
 		return seal(s.Sealer, &empty, c)
 	})
 	if err != nil {
+		return Offer{}, err
+	}
+	if err := s.claim(ctx, &empty, &o.Content); err != nil {
 		return Offer{}, err
 	}
 	events := []Event{NewEvent(OfferCreated, d.By, "", now)}

@@ -1,30 +1,26 @@
 package offer
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "stoa/shared/dimension"
+
+// fixTerms notes the terms of a plan that goes live with their prices, by unit; nil when there are none.
+func fixTerms(terms []PlanTerm) map[string]dimension.Fixed {
+	if len(terms) == 0 {
+		return nil
+	}
+	out := map[string]dimension.Fixed{}
+	for _, t := range terms {
+		out[t.Unit] = dimension.Fix(t.PriceUSD.String(), t.Prices)
+	}
+	return out
+}
 
 // keepsTerms reports whether a plan still has every published term with the published prices. Terms and markets
 // may be added (SAS-38).
-func keepsTerms(published string, plan Plan) bool {
-	var before []PlanTerm
-	if published == "" {
-		return true
-	}
-	if err := json.Unmarshal([]byte(published), &before); err != nil {
-		panic(fmt.Sprintf("published terms of %s: %v", plan.ID, err)) // written by PublishedFacts
-	}
-	for _, was := range before {
-		is, ok := plan.Term(was.Unit)
-		if !ok || !is.PriceUSD.Equal(was.PriceUSD) {
+func keepsTerms(published map[string]dimension.Fixed, plan Plan) bool {
+	for unit, was := range published {
+		is, ok := plan.Term(unit)
+		if !ok || !was.Holds(is.PriceUSD.String(), is.Prices) {
 			return false
-		}
-		for market, price := range was.Prices {
-			now, ok := is.Prices[market]
-			if !ok || !now.Equal(price) {
-				return false
-			}
 		}
 	}
 	return true

@@ -7,6 +7,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"stoa/shared/dimension"
 	"stoa/shared/fault"
 )
 
@@ -133,11 +134,10 @@ type TestDrive struct {
 }
 
 // Dimension is a billable unit of the offer (07 3.1).
-type Dimension struct {
-	ID            string `json:"dimensionId"`
-	DisplayName   string `json:"displayName"`
-	UnitOfMeasure string `json:"unitOfMeasure"`
-}
+type Dimension = dimension.Dimension
+
+// Meter is a dimension on a plan (07 3.2).
+type Meter = dimension.Meter
 
 // Plan is a priced variant of the offer (05 3.8).
 type Plan struct {
@@ -155,7 +155,18 @@ type Plan struct {
 	Meters          []Meter    `json:"meters,omitempty"`
 	Stopped         bool       `json:"stopped,omitempty"`
 	PackageBlob     string     `json:"packageFile,omitempty"` // Azure application package, in container packages
+	Type            string     `json:"planType,omitempty"`    // of an Azure application: solution-template or managed-application
+	Clouds          []string   `json:"clouds,omitempty"`      // of an Azure application: AzureGlobal, AzureGovernment; none is AzureGlobal
 }
+
+// Types of an Azure application's plans (02 3.2).
+const (
+	SolutionTemplate   = "solution-template"
+	ManagedApplication = "managed-application"
+)
+
+// AzureGovernment is the cloud where nothing is metered (MTR-5).
+const AzureGovernment = "AzureGovernment"
 
 // Pricing models.
 const (
@@ -168,17 +179,6 @@ type PlanTerm struct {
 	Unit     string                     `json:"termUnit"` // P1M or P1Y
 	PriceUSD decimal.Decimal            `json:"priceUSD"`
 	Prices   map[string]decimal.Decimal `json:"marketPrices,omitempty"` // by market, in the market's currency
-}
-
-// Meter is a dimension on a plan (07 3.2).
-type Meter struct {
-	DimensionID     string          `json:"dimensionId"`
-	Enabled         bool            `json:"enabled"`
-	PricePerUnitUSD decimal.Decimal `json:"pricePerUnitUsd"`
-	MonthlyIncluded int64           `json:"monthlyIncluded"`
-	AnnualIncluded  int64           `json:"annualIncluded"`
-	MonthlyInfinite bool            `json:"monthlyInfinite,omitempty"`
-	AnnualInfinite  bool            `json:"annualInfinite,omitempty"`
 }
 
 // Version is a frozen copy of an offer's content that others can see: the preview, or what is live.

@@ -32,6 +32,7 @@ const (
 	packagePrefix = "package|"
 	lastEvent     = 9_999_999_999
 	rereads       = 10
+	maxDraftPages = 30 // the platform ends a page after 4 MiB; a hundred plans with all their prices may have more
 )
 
 // Offers keeps offers, their submissions and their history: offer.Store, offer.Reader and publish.Store.
@@ -236,18 +237,22 @@ func (s *Offers) Offer(ctx context.Context, publisherID, offerID string) (offer.
 }
 
 func (s *Offers) read(ctx context.Context, publisherID, offerID string) (offer.Offer, error) {
-	page, err := s.db.Table(offersTable).Query(ctx, table.Query{
-		Partition: offerPartition(publisherID, offerID), From: draftPrefix, Until: table.PrefixEnd(draftPrefix), WithETags: true,
-	})
-	if err != nil {
-		return offer.Offer{}, fmt.Errorf("read offer %s: %w", offerID, err)
-	}
-	if page.Next != "" {
-		return offer.Offer{}, fmt.Errorf("read offer %s: its draft has more rows than a page", offerID)
-	}
+	q := table.Query{Partition: offerPartition(publisherID, offerID), From: draftPrefix, Until: table.PrefixEnd(draftPrefix), WithETags: true}
 	rows := map[string]table.Row{}
-	for _, row := range page.Rows {
-		rows[row.Key] = row
+	for range maxDraftPages {
+		page, err := s.db.Table(offersTable).Query(ctx, q)
+		if err != nil {
+			return offer.Offer{}, fmt.Errorf("read offer %s: %w", offerID, err)
+		}
+		for _, row := range page.Rows {
+			rows[row.Key] = row
+		}
+		if q.After = page.Next; page.Next == "" {
+			break
+		}
+	}
+	if q.After != "" {
+		return offer.Offer{}, fmt.Errorf("read offer %s: its draft has more than %d pages", offerID, maxDraftPages)
 	}
 	if _, ok := rows[headKey]; !ok {
 		return offer.Offer{}, noOffer(offerID)

@@ -18,7 +18,7 @@ const (
 	submissionPrefix = "submission|"
 	lastSubmission   = 99_999_999
 	submissionsBlobs = "submissions"
-	maxSnapshot      = 16 << 20
+	maxSnapshot      = 32 << 20
 	maxKept          = 256
 )
 

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// feesOfTheWalk is 3 % of what was charged, in cents: the first term of plan metered (3.00), its renewal on plan
-// plus (6.00), the converted trial (0.60), 2.5 units of e-mail at 0.50 (0.04) and 100 texts at 0.01 (0.03).
+// feesOfTheWalk is 3 % of what was charged, in cents: the first term, on plan plus since its first day (6.00), its
+// renewal (6.00), the converted trial (0.60), 2.5 units of e-mail at 0.50 (0.04) and 100 texts at 0.01 (0.03).
 // As a balance, debit minus credit: what others on the same stack bought and got back leaves nothing.
-const feesOfTheWalk = "-967"
+const feesOfTheWalk = "-1267"
 
 // month lets 31 days pass: the trial converts and is charged, the month's usage is closed.
 func (w *Walk) month(ctx context.Context) error {

@@ -11,7 +11,7 @@ func publishing(t *testing.T, noOffer row) []endpoint {
 	rows := append(members(t, body,
 		m{wrongType, "pages", `"properties"`, "InvalidType"}, m{wrongType, "notes", `5`, "InvalidType"},
 		m{overLong, "notes", quoted(long(4001)), "InvalidValue"}, m{overLong, "pages", `[` + many(101, `"p%d"`) + `]`, "InvalidValue"}), noOffer, stale,
-		row{bad: invalid, name: "page", body: `{"pages":["nothing"]}`, want: want{422, "InvalidValue", "pages"}})
+		row{bad: invalid, name: "page", body: `{"pages":["nothing"]}`, want: want{400, "InvalidValue", "pages"}})
 	return []endpoint{
 		{method: "POST", pattern: portalOffer + "/publish", who: contoso, body: body, optionalBody: true, rows: rows},
 		{method: "POST", pattern: portalOffer + "/golive", who: contoso, bodiless: true, rows: []row{noOffer, stale}},

@@ -111,7 +111,9 @@ func runSample(t *testing.T, s *stack.Stack) {
 	first := ask(t, s, "GET", one, nil)["term"].(object)
 	renewed := ask(t, s, "POST", one+"/renew", nil)
 	require.Equal(t, "Subscribed", renewed["saasSubscriptionStatus"])
-	require.Greater(t, renewed["term"].(object)["startDate"], first["endDate"])
+	require.Eventually(t, func() bool { // once the charge is heard of
+		return ask(t, s, "GET", one, nil)["term"].(object)["startDate"].(string) > first["endDate"].(string)
+	}, time.Minute, 50*time.Millisecond)
 	ask(t, s, "POST", one+"/failPayment", nil)
 	ask(t, s, "POST", one+"/cancel", nil)
 	require.Eventually(t, func() bool {

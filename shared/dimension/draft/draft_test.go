@@ -87,17 +87,11 @@ func TestOf(t *testing.T) {
 		{"VirtualMachine", dimension.Unmetered, false, false}, // MTR-2
 	} {
 		d, _ := newDesk(t, c.offerType)
-		got, err := draft.Of(&d.kept.Content, nil)
-		require.NoError(t, err)
+		got := d.kept.Metered(nil)
 		p, err := got.Plan("basic")
 		require.NoError(t, err)
 		require.Equal(t, []any{c.kind, c.monthly, c.annual}, []any{got.Kind, p.Monthly, p.Annual}, c.offerType)
 	}
-	d, _ := newDesk(t, offer.TypeSaaS)
-	broken := &offer.Published{Plans: map[string]offer.PublishedPlan{"basic": {Meters: "{"}}}
-	_, err := draft.Of(&d.kept.Content, broken)
-	require.Error(t, err)
-	require.False(t, fault.Is(err, fault.Invalid), "ours, not the caller's")
 }
 
 // The facts of what has been live are those that offers keep (MTR-11, MTR-12).

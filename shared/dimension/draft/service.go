@@ -3,13 +3,9 @@ package draft
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"stoa/shared/dimension"
-	"stoa/shared/fault"
 	"stoa/shared/offer"
 )
 
@@ -23,17 +19,11 @@ type Offers interface {
 	Offer(ctx context.Context, publisherID, offerID string) (offer.Offer, error)
 }
 
-// Rates knows exchange rates.
-type Rates interface {
-	// UnitsPerUSD is the rate of the day, or of the last earlier day that has one. NotFound when there is none.
-	UnitsPerUSD(ctx context.Context, currency, day string) (decimal.Decimal, error)
-}
-
 // Deps are what the service needs; all are required.
 type Deps struct {
 	Drafts Drafts
 	Offers Offers
-	Rates  Rates
+	Rates  offer.Rates
 	Now    func() time.Time
 }
 
@@ -60,15 +50,11 @@ func (s *Service) Read(ctx context.Context, publisherID, offerID string) (Saved,
 	if err != nil {
 		return Saved{}, err
 	}
-	return seen(&o)
+	return seen(&o), nil
 }
 
-func seen(o *offer.Offer) (Saved, error) {
-	found, err := Of(&o.Content, o.Published)
-	if err != nil {
-		return Saved{}, fmt.Errorf("dimensions of offer %s: %w", o.OfferID, err)
-	}
-	return Saved{Offer: found, Tag: o.Tag()}, nil
+func seen(o *offer.Offer) Saved {
+	return Saved{Offer: o.Metered(o.Published), Tag: o.Tag()}
 }
 
 // edit saves what the rules make of the draft; refused, the draft is as it was.
@@ -78,10 +64,7 @@ func (s *Service) edit(ctx context.Context, ref offer.DraftRef, change func(*dim
 		return Saved{}, err
 	}
 	o, err := s.deps.Drafts.Edit(ctx, ref, func(c *offer.Content) error {
-		next, err := Of(c, before.Published)
-		if err != nil {
-			return err
-		}
+		next := c.Metered(before.Published)
 		if err := change(&next); err != nil {
 			return err
 		}
@@ -90,7 +73,7 @@ func (s *Service) edit(ctx context.Context, ref offer.DraftRef, change func(*dim
 	if err != nil {
 		return Saved{}, err
 	}
-	return seen(&o)
+	return seen(&o), nil
 }
 
 // On is how a plan meters a dimension.
@@ -143,23 +126,13 @@ func (s *Service) Import(ctx context.Context, ref offer.DraftRef, planID string,
 // rates are those of today for the currencies of a plan. A currency without one is left out. NotFound for a plan
 // that is not there.
 func (s *Service) rates(ctx context.Context, ref offer.DraftRef, planID string) (dimension.Rates, error) {
-	out := dimension.Rates{Day: s.deps.Now().UTC().Format(time.DateOnly), Units: map[string]decimal.Decimal{}}
 	now, err := s.Read(ctx, ref.PublisherID, ref.OfferID)
 	if err != nil {
-		return out, err
+		return dimension.Rates{}, err
 	}
 	plan, err := now.Plan(planID)
 	if err != nil {
-		return out, err
+		return dimension.Rates{}, err
 	}
-	for _, currency := range plan.Currencies() {
-		rate, err := s.deps.Rates.UnitsPerUSD(ctx, currency, out.Day)
-		switch {
-		case err == nil:
-			out.Units[currency] = rate
-		case !fault.Is(err, fault.NotFound):
-			return out, fmt.Errorf("rate of %s on %s: %w", currency, out.Day, err)
-		}
-	}
-	return out, nil
+	return offer.RatesOn(ctx, s.deps.Rates, s.deps.Now(), plan.Currencies())
 }
