@@ -34,7 +34,7 @@ func numbered(n int) []string {
 
 var covered = map[string]bool{}
 
-func TestTags(t *testing.T) {
+func tags(t *testing.T) {
 	good := []string{"latest", "1.0.1"}
 	with := func(tags ...string) []string { return append(slices.Clone(good), tags...) }
 	for _, row := range []struct {
@@ -110,7 +110,7 @@ func (m images) with(more images) images {
 	return out
 }
 
-func TestImages(t *testing.T) {
+func imagesOfTags(t *testing.T) {
 	two := images{"latest": list("L", "amd1", "arm1"), "1.0.1": list("V", "amd1", "arm1"), "1.0.1-amd64": image("amd1", "linux/amd64"), "1.0.1-arm": image("arm1", "linux/arm/v7")}
 	single := images{"latest": image("amd1", "linux/amd64"), "1.0.1": image("amd1", "linux/amd64")}
 	both := []string{"linux/amd64", "linux/arm/v7"}
@@ -174,8 +174,10 @@ func TestRegistryAway(t *testing.T) {
 	require.Empty(t, report.Findings)
 }
 
-// Runs after the tables above: every code of the table was found.
-func TestEveryCode(t *testing.T) {
+// TestRepository goes through the tables above, in which every code is found.
+func TestRepository(t *testing.T) {
+	t.Run("tags", tags)
+	t.Run("images", imagesOfTags)
 	packagestest.Covers(t, []packagestest.Case{{}}, func(c finding.Code) bool {
 		return !strings.Contains(c.Code, "_") && (strings.HasPrefix(c.Rule, "CON-") || strings.HasPrefix(c.Rule, "IOT-"))
 	}, slices.Collect(maps.Keys(covered))...)

