@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -48,8 +49,12 @@ import (
 	"stoa/shared/offer"
 	"stoa/shared/outbound"
 	"stoa/shared/packages"
+	"stoa/shared/packages/assets"
+	"stoa/shared/packages/container"
 	"stoa/shared/payout"
 	"stoa/shared/publish"
+	"stoa/shared/registry"
+	"stoa/shared/remoteblob"
 	"stoa/shared/remoteshell"
 	"stoa/shared/selftest"
 	"stoa/shared/store"
@@ -124,7 +129,7 @@ func (w *wiring) mountOffers() error {
 	}
 	h := offersfn.New(offersfn.Deps{
 		Offers:  drafts,
-		Publish: publishing, Packages: uploaded, Catalogue: w.offers, Links: w.files, Files: w.files,
+		Publish: publishing, Catalogue: w.offers, Links: w.files, Files: w.files,
 		Accounts: w.accounts, Pages: w.pages, Now: w.now, NewID: uuid.NewString,
 	})
 	h.Routes(w.router)
@@ -133,9 +138,24 @@ func (w *wiring) mountOffers() error {
 	h.Operator(w.operator)
 	steps := &publishingfn.Handler{Publishing: publishing, Parked: w.dead}
 	w.mux.Mount("publishing", steps.Run, queueLimit)
-	validate := &packagesfn.Handler{Packages: uploaded}
-	w.mux.Mount("packages", validate.Run, blobLimit)
+	w.mountPackages(uploaded)
 	return w.mountSelfTest()
+}
+
+// mountPackages mounts the validation of packages, and of what offers leave with their publisher.
+func (w *wiring) mountPackages(uploaded *packages.Service) {
+	w.mux.Mount("packages", (&packagesfn.Handler{Packages: uploaded}).Run, blobLimit)
+	packagesfn.NewReports(uploaded, w.files, w.now).Portal(w.portal)
+	elsewhere := outbound.Transport(outbound.Options{AllowLoopback: w.dev})
+	checker := &assets.Checker{
+		Storage: remoteblob.New(elsewhere), Clouds: w.clouds, Tier1: w.tier1, Now: w.now,
+		Registries: func(l assets.Login) container.Registry {
+			return registry.New(registry.Options{
+				Server: cmp.Or(w.registry, l.Registry+".azurecr.io"), User: l.User, Password: l.Password, Transport: elsewhere, Insecure: w.registry != "",
+			})
+		},
+	}
+	(&packagesfn.Assets{Checker: checker}).Portal(w.portal)
 }
 
 // mountSelfTest mounts the self-test of virtual machine images.

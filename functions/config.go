@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -36,6 +37,9 @@ type config struct {
 	sealKey       string              // STOA_SECRETS_KEY_ID: its name; required
 	signingKey    []byte              // STOA_WEBHOOK_SIGNING_KEY: RSA key in PEM, or base64 of that; required
 	staff         []string            // STOA_STAFF_MAIL: addresses where staff is told of what needs them; empty sends no such mail
+	registry      string              // STOA_REGISTRY: host:port that stands for every container registry, over http; the local stack only
+	clouds        []string            // STOA_BLOB_SUFFIXES: host names that links to disks may end in; those of the public clouds by default
+	tier1         []string            // STOA_TIER1_PLATFORMS: platforms that IoT Edge modules have to cover (IOT-20)
 	clamd         string              // STOA_CLAMD_ADDRESS: host:port or socket of a ClamAV daemon; empty leaves packages unscanned
 	smtp          string              // STOA_SMTP: host:port of the mail relay; empty keeps mail in the table
 }
@@ -58,21 +62,28 @@ func parse(environ []string) (config, error) {
 		c.moved = clock.NewMoved(env["STOA_CLOCK_FILE"])
 		c.now = c.moved.Now
 	}
-	for _, address := range strings.Split(env["STOA_STAFF_MAIL"], ",") {
-		if address = strings.TrimSpace(address); address != "" {
-			c.staff = append(c.staff, address)
-		}
+	if c.dev {
+		c.registry = env["STOA_REGISTRY"]
 	}
-	for _, audience := range strings.Split(env["STOA_AUDIENCES"], ",") {
-		if audience = strings.TrimSpace(audience); audience != "" {
-			c.audiences = append(c.audiences, audience)
-		}
-	}
+	c.staff, c.audiences = list(env["STOA_STAFF_MAIL"]), list(env["STOA_AUDIENCES"])
+	c.clouds = list(cmp.Or(env["STOA_BLOB_SUFFIXES"], "blob.core.windows.net,blob.core.usgovcloudapi.net"))
+	c.tier1 = list(cmp.Or(env["STOA_TIER1_PLATFORMS"], "linux/amd64,linux/arm/v7"))
 	var paceErr error
 	if c.meteringPace, paceErr = metering.ParsePace(env["STOA_METERING_RATE"]); paceErr != nil {
 		paceErr = fmt.Errorf("setting STOA_METERING_RATE: %w", paceErr)
 	}
 	return c, errors.Join(c.require(), paceErr, c.parsePending(env["STOA_PENDING_DAYS"]), c.parseKeys(env), c.parseOperators(env))
+}
+
+// list is a setting that is a list of texts with commas between them.
+func list(text string) []string {
+	var out []string
+	for _, item := range strings.Split(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
 }
 
 func (c *config) require() error {

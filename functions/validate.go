@@ -94,7 +94,7 @@ func (a validateArgs) run(ctx context.Context) (*finding.Report, error) {
 			return nil, err
 		}
 		defer done()
-		o.Visual = visual
+		o.Beside = map[packages.Slot]packages.Package{packages.VisualPackage: visual}
 	}
 	return packages.Validate(ctx, a.offerType, p, o)
 }

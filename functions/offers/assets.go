@@ -11,6 +11,7 @@ import (
 
 	"stoa/shared/fault"
 	"stoa/shared/offer"
+	"stoa/shared/packages"
 	"stoa/shared/web"
 )
 
@@ -40,8 +41,9 @@ var fileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._()-]{0,99}$`)
 // confirmed with PUT listing/assets.
 func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
-		Kind     string `json:"kind"`
-		FileName string `json:"fileName"`
+		Kind     string        `json:"kind"`
+		FileName string        `json:"fileName"`
+		Slot     packages.Slot `json:"slot"` // of a package, where the offer takes several
 	}
 	if err := web.Decode(r, &in); err != nil {
 		return err
@@ -58,7 +60,11 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {
 	case kindLogo, kindMediumLogo, kindSmallLogo, kindScreenshot, kindThumbnail, kindDocument:
 		name = assetFolder(o.PublisherID, o.OfferID, in.Kind) + h.deps.NewID() + "/" + in.FileName
 	case kindPackage:
-		container, name = packageContainer, o.PublisherID+"/"+o.OfferID+"/"+in.FileName
+		file, err := packages.UploadName(in.Slot, in.FileName)
+		if err != nil {
+			return err
+		}
+		container, name = packageContainer, o.PublisherID+"/"+o.OfferID+"/"+file
 	default:
 		return fault.New(fault.Invalid, offer.CodeInvalid, "kind", "The kind is %s, document or package.", strings.Join(imageKinds, ", "))
 	}
@@ -178,19 +184,4 @@ func takeDocument(l *offer.Listing, file, name string) error {
 		l.Documents = append(l.Documents, offer.File{Name: name, Blob: file})
 	}
 	return nil
-}
-
-// packageReport answers what validation found of a package; 404 until it has run.
-func (h *Handler) packageReport(w http.ResponseWriter, r *http.Request) error {
-	record, report, err := h.deps.Packages.Report(r.Context(), r.PathValue("publisherId"), r.PathValue("offerId"), r.PathValue("name"))
-	if err != nil {
-		return err
-	}
-	state := "Processed"
-	if record.Blocking {
-		state = "ProcessFailed"
-	}
-	return web.WriteJSON(w, http.StatusOK, map[string]any{
-		"name": record.Name, "state": state, "etag": record.ETag, "validatedAt": record.At, "findings": report.Findings, "blocking": report.Blocking,
-	})
 }

@@ -19,7 +19,6 @@ import (
 
 	"stoa/shared/account"
 	"stoa/shared/offer"
-	"stoa/shared/packages"
 	"stoa/shared/publish"
 	"stoa/shared/web"
 )
@@ -53,7 +52,6 @@ type Allower interface {
 type Deps struct {
 	Offers    *offer.Service
 	Publish   *publish.Service
-	Packages  *packages.Service
 	Catalogue Catalogue
 	Links     Links
 	Files     Files

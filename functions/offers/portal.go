@@ -31,7 +31,6 @@ func (h *Handler) Portal(g *web.Group) {
 	g.Handle(http.MethodGet, one+"/history", web.Publisher(mayRead), h.history)
 	g.Handle(http.MethodPost, one+"/uploads", web.Publisher(mayUpload), h.upload)
 	g.Handle(http.MethodPut, one+"/listing/assets", web.Publisher(mayEdit), h.asset)
-	g.Handle(http.MethodGet, one+"/packages/{name}/report", web.Publisher(mayRead), h.packageReport)
 	g.Handle(http.MethodGet, one+"/validationReport", web.Publisher(mayRead), h.validationReport)
 	h.distribution(g)
 	h.audiences(g)

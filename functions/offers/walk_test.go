@@ -112,10 +112,10 @@ func newBench(t *testing.T) *bench {
 	snapshots := store.NewSnapshots(b.blobs)
 	b.outbox, b.store = outbox, store.NewOffers(db, snapshots)
 	b.packages = &packages.Service{Uploads: uploads{b.blobs}, Reports: store.NewReports(b.blobs), Store: b.store, Offers: b.store, Processed: store.NewProcessed(b.blobs), Now: b.clock}
-	b.publish = &publish.Service{Store: b.store, Snapshots: snapshots, Certifier: b.certifier, Packages: b.packages, Contacts: owners{}, Now: b.clock}
+	b.publish = &publish.Service{Store: b.store, Snapshots: snapshots, Certifier: b.certifier, Contacts: owners{}, Now: b.clock}
 	h := offers.New(offers.Deps{
 		Offers:  &offer.Service{Store: b.store, Sealer: marked{}, Registrations: b.store, Now: b.clock},
-		Publish: b.publish, Packages: b.packages, Catalogue: b.store, Links: b.blobs, Files: b.blobs, Accounts: b.grants,
+		Publish: b.publish, Catalogue: b.store, Links: b.blobs, Files: b.blobs, Accounts: b.grants,
 		Pages: web.Pages{Key: bytes.Repeat([]byte{1}, 32)}, Now: b.clock, NewID: storetest.Counter("f"),
 	})
 	rt, err := web.New(web.Deps{

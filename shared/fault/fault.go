@@ -27,6 +27,7 @@ const (
 	NotFound                    // 404: unknown, or not the caller's to know
 	BadMethod                   // 405: the path exists, the method does not
 	Conflict                    // 409: the state does not allow it
+	Gone                        // 410: was there once, and will not be again
 	StaleETag                   // 412: someone saved in between
 	Throttled                   // 429: too many requests
 	Unavailable                 // 503: a dependency is away, retry
@@ -46,6 +47,7 @@ var kinds = map[Kind]struct {
 	NotFound:        {404, "NotFound"},
 	BadMethod:       {405, "BadMethod"},
 	Conflict:        {409, "Conflict"},
+	Gone:            {410, "Gone"},
 	StaleETag:       {412, "StaleETag"},
 	Throttled:       {429, "Throttled"},
 	Unavailable:     {503, "Unavailable"},

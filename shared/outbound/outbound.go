@@ -67,6 +67,28 @@ func New(o Options) *Client {
 	}
 }
 
+// Transport makes the requests of an HTTP client that is not ours, such as a registry's: guarded as those of a Client,
+// and without its limits on time and size, which are then the client's business.
+func Transport(o Options) http.RoundTripper {
+	c := New(o)
+	return guarded{c}
+}
+
+// guarded sends a request the way its scheme goes.
+type guarded struct{ client *Client }
+
+// RoundTrip implements http.RoundTripper.
+func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, err := g.client.check(r.URL.String()); err != nil {
+		return nil, err
+	}
+	by := g.client.secure
+	if r.URL.Scheme == "http" {
+		by = g.client.plain
+	}
+	return by.Transport.RoundTrip(r)
+}
+
 func client(o Options, allowed func(netip.Addr) bool) *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, Resolver: o.Resolver, Control: guard(allowed)}
 	return &http.Client{

@@ -19,6 +19,7 @@ import (
 // Package is what is to be validated: bytes, or an unpacked tree.
 type Package struct {
 	Name  string
+	Slot  Slot // what it is for, where an offer takes several; empty goes by the name
 	Bytes io.ReaderAt
 	Size  int64
 	Tree  *content.Tree // instead of bytes
@@ -26,9 +27,10 @@ type Package struct {
 
 // Options are what is known beside the package.
 type Options struct {
-	PlanType string    // of the plan it is for; both are judged without one (AZA-107)
-	Now      time.Time // ages count back from here
-	Visual   Package   // of a sample report: the visual's package
+	PlanType string           // of the plan it is for; both are judged without one (AZA-107)
+	JIT      *bool            // whether the plan allows just-in-time access; not judged without (AZA-154, AZA-155)
+	Now      time.Time        // ages count back from here
+	Beside   map[Slot]Package // the offer's uploads that it goes with: an extension's library and tests, a sample report's visual
 }
 
 // PlanTypes are the types of plans of an Azure application (AZA-107).
@@ -41,15 +43,21 @@ type kind struct {
 	validate   func(ctx context.Context, p Package, o Options, report *finding.Report) (*content.Tree, error)
 }
 
-const azureApplication = "AzureApplication"
+// Kinds that other names refer to.
+const (
+	AzureApplication = "AzureApplication"
+	businessCentral  = "Dynamics365BusinessCentral"
+	operations       = "Dynamics365Operations"
+	visual           = "PowerBIVisual"
+)
 
 // kinds are the offer types with packages. The first whose extensions fit is that of a package without a type.
 var kinds = []kind{
-	{azureApplication, []string{".zip", ".json"}, validateAzureApplication},
+	{AzureApplication, []string{".zip", ".json"}, validateAzureApplication},
 	{"Dynamics365CustomerEngagement", []string{".zip"}, validateCustomerEngagement},
-	{"Dynamics365Operations", []string{".zip", ".xls", ".xlsx"}, validateOperations},
-	{"Dynamics365BusinessCentral", []string{".app"}, validateExtension},
-	{"PowerBIVisual", []string{".pbiviz", ".pbix"}, validateVisual},
+	{operations, []string{".zip", ".xls", ".xlsx"}, validateOperations},
+	{businessCentral, []string{".app"}, validateExtension},
+	{visual, []string{".pbiviz", ".pbix"}, validateVisual},
 	{"VirtualMachine", []string{".vhd"}, validateDisk},
 	{"ManagedService", []string{".json"}, validateManifest},
 	{"IoTEdgeModule", []string{".json"}, validateModule},
@@ -64,12 +72,14 @@ func Types() []string {
 	return out
 }
 
-// kindOf is the kind of a type, or of a name when the type is none with packages. What fits nothing is an Azure
-// application, whose name is then found to be wrong.
-func kindOf(offerType, name string) kind {
-	for _, k := range kinds {
-		if strings.EqualFold(k.name, offerType) {
-			return k
+// kindOf is the kind of a type, or of a slot or a name when the type is none with packages. What fits nothing is an
+// Azure application, whose name is then found to be wrong.
+func kindOf(offerType string, slot Slot, name string) kind {
+	for _, wanted := range []string{offerType, slots[slot].kind} {
+		for _, k := range kinds {
+			if strings.EqualFold(k.name, wanted) {
+				return k
+			}
 		}
 	}
 	for _, k := range kinds {
@@ -88,10 +98,14 @@ func Validate(ctx context.Context, offerType string, p Package, o Options) (*fin
 }
 
 func validate(ctx context.Context, offerType string, p Package, o Options) (*finding.Report, *content.Tree, error) {
-	k := kindOf(offerType, p.Name)
+	k := kindOf(offerType, p.Slot, p.Name)
 	report := finding.New(k.name)
-	if p.Tree == nil && !slices.Contains(k.extensions, strings.ToLower(path.Ext(p.Name))) { // AZA-101
-		report.Add("PKG_WRONG_EXTENSION", finding.Place{}, "The name ends in %q; it must end in %s.", path.Ext(p.Name), strings.Join(k.extensions, " or "))
+	extensions := k.extensions
+	if form, known := slots[p.Slot]; known && form.kind == k.name {
+		extensions = form.extensions
+	}
+	if p.Tree == nil && !slices.Contains(extensions, strings.ToLower(path.Ext(p.Name))) { // AZA-101
+		report.Add("PKG_WRONG_EXTENSION", finding.Place{}, "The name ends in %q; it must end in %s.", path.Ext(p.Name), strings.Join(extensions, " or "))
 	}
 	tree, err := k.validate(ctx, p, o, report)
 	if tree != nil {

@@ -37,13 +37,28 @@ func validateOperations(ctx context.Context, p Package, _ Options, report *findi
 	return nil, err
 }
 
-// validateExtension looks at an extension of Business Central, as the main one of its offer.
-func validateExtension(ctx context.Context, p Package, _ Options, report *finding.Report) (*content.Tree, error) {
+// validateExtension looks at a file of a Business Central offer: the extension together with its library and tests, or
+// one of these alone.
+func validateExtension(ctx context.Context, p Package, o Options, report *finding.Report) (*content.Tree, error) {
 	if p.Tree != nil {
 		return nil, fault.New(fault.Invalid, "InvalidValue", "path", "an extension is a file, found a folder")
 	}
-	main := &businesscentral.File{Name: p.Name, Bytes: p.Bytes, Size: p.Size}
-	_, err := businesscentral.Validate(ctx, businesscentral.Submission{Main: main}, businesscentral.Options{}, report)
+	file := func(p Package) *businesscentral.File {
+		if p.Bytes == nil {
+			return nil
+		}
+		return &businesscentral.File{Name: p.Name, Bytes: p.Bytes, Size: p.Size}
+	}
+	var s businesscentral.Submission
+	switch p.Slot {
+	case Library:
+		s.Library = file(p)
+	case Tests:
+		s.Tests = file(p)
+	default:
+		s = businesscentral.Submission{Main: file(p), Library: file(o.Beside[Library]), Tests: file(o.Beside[Tests])}
+	}
+	_, err := businesscentral.Validate(ctx, s, businesscentral.Options{}, report)
 	return nil, err
 }
 
@@ -58,9 +73,9 @@ func validateVisual(ctx context.Context, p Package, o Options, report *finding.R
 		return tree, err
 	}
 	var visual powerbi.Visual
-	if o.Visual.Bytes != nil {
+	if of := o.Beside[VisualPackage]; of.Bytes != nil {
 		scratch := finding.New(report.Type)
-		inner, err := open(ctx, o.Visual, scratch)
+		inner, err := open(ctx, of, scratch)
 		if err != nil {
 			return nil, fmt.Errorf("open the visual of %s: %w", p.Name, err)
 		}

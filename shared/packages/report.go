@@ -31,8 +31,20 @@ type Record struct {
 	Malware     Scan      `json:"malware"`
 	TrackingID  string    `json:"trackingId,omitempty"` // in the main template of what is published (CUA-10)
 	Processed   string    `json:"processed,omitempty"`  // blob of the stamped package; empty when it is published as it was uploaded
+	Beside      []string  `json:"beside,omitempty"`     // versions of the uploads it was validated together with
 	Tries       int       `json:"tries,omitempty"`      // that failed for want of something else than the package
 	At          time.Time `json:"at"`
+}
+
+// State is the state of the package in the words of the submission API (02, 5.1).
+func (r *Record) State() string {
+	switch {
+	case r.Report == "":
+		return "InProcessing"
+	case r.Blocking:
+		return "ProcessFailed"
+	}
+	return "Processed"
 }
 
 // Entry is one file of a package, for later comparison.

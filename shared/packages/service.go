@@ -3,8 +3,6 @@ package packages
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +37,8 @@ type Reports interface {
 type Store interface {
 	SavePackage(ctx context.Context, r Record) error
 	Package(ctx context.Context, publisherID, offerID, name string) (Record, error)
+	// Packages are the records of an offer's packages, at most a few hundred.
+	Packages(ctx context.Context, publisherID, offerID string) ([]Record, error)
 }
 
 // Processed keeps packages that were changed: stamped with the tracking ID of their offer. Putting the same again is no
@@ -77,12 +77,14 @@ type run struct {
 	report  *finding.Report
 	tree    *content.Tree
 	record  Record
+	beside  map[Slot]Package // other uploads of the offer that it is validated with
+	opened  []Upload
 }
 
 // lastTry is which try is the last of a package whose validation fails for want of something else, and the code that it
 // ends with: of Azure applications, and of all others.
 func lastTry(offerType string) (int, string) {
-	if offerType == azureApplication {
+	if offerType == AzureApplication {
 		return 5, "PKG_PROCESSING_ERROR"
 	}
 	return 3, "PKG_INTERNAL"
@@ -94,10 +96,29 @@ func lastTry(offerType string) (int, string) {
 func (s *Service) Run(ctx context.Context, publisherID, offerID, name string) (Record, error) {
 	r := &run{Service: s, blob: publisherID + "/" + offerID + "/" + name}
 	record, err := r.whole(ctx, publisherID, offerID, name)
-	if err == nil || r.record.ETag == "" || ctx.Err() != nil || fault.Is(err, fault.StaleETag) { // the last: uploaded anew
+	if err == nil {
+		return record, s.again(ctx, record)
+	}
+	if r.record.ETag == "" || ctx.Err() != nil || fault.Is(err, fault.StaleETag) { // the last: uploaded anew
 		return record, err
 	}
 	return r.failed(ctx, err)
+}
+
+// again validates the packages whose verdict depends on this one. Each looks at the newest uploads, so one round
+// is enough: a package that comes later looks for itself.
+func (s *Service) again(ctx context.Context, of Record) error {
+	dependents, err := s.dependents(ctx, of)
+	if err != nil {
+		return err
+	}
+	for _, d := range dependents {
+		r := &run{Service: s, blob: d.PublisherID + "/" + d.OfferID + "/" + d.Name}
+		if _, err := r.whole(ctx, d.PublisherID, d.OfferID, d.Name); err != nil && !fault.Is(err, fault.NotFound) {
+			return fmt.Errorf("validate %s again: %w", r.blob, err)
+		}
+	}
+	return nil
 }
 
 // failed counts a try that came to nothing. The last one is the end of it.
@@ -131,14 +152,16 @@ func (r *run) whole(ctx context.Context, publisherID, offerID, name string) (Rec
 	if r.upload, err = s.Uploads.OpenPackage(ctx, r.blob); err != nil {
 		return Record{}, fmt.Errorf("open package %s: %w", r.blob, err)
 	}
-	defer r.upload.Close()
-	version := sha256.Sum256([]byte(r.upload.ETag))
-	r.version = hex.EncodeToString(version[:8])
-	r.record = Record{
-		PublisherID: publisherID, OfferID: offerID, Name: name, ETag: r.upload.ETag, At: s.Now().UTC(), Report: r.blob + "/" + r.version + ".json",
-		Type: kindOf(offerType, name).name,
+	r.opened = append(r.opened, r.upload)
+	defer r.close()
+	r.record = Record{PublisherID: publisherID, OfferID: offerID, Name: name, ETag: r.upload.ETag, At: s.Now().UTC(), Type: kindOf(offerType, slotOf(name), name).name}
+	if err := r.siblings(ctx); err != nil {
+		return Record{}, err
 	}
-	r.report, r.tree, err = validate(ctx, offerType, Package{Name: name, Bytes: r.upload, Size: r.upload.Size}, Options{Now: s.Now()})
+	r.version = r.fingerprint()
+	r.record.Report = r.blob + "/" + r.version + ".json"
+	p := Package{Name: fileNameOf(name), Slot: slotOf(name), Bytes: r.upload, Size: r.upload.Size}
+	r.report, r.tree, err = validate(ctx, offerType, p, Options{Now: s.Now(), Beside: r.beside})
 	if err != nil {
 		return Record{}, fmt.Errorf("validate package %s: %w", r.blob, err)
 	}
@@ -167,14 +190,20 @@ func (r *run) save(ctx context.Context) error {
 	return r.Store.SavePackage(ctx, r.record)
 }
 
+// Record reads what validation came to. NotFound when the package was not validated yet.
+func (s *Service) Record(ctx context.Context, publisherID, offerID, name string) (Record, error) {
+	record, err := s.Store.Package(ctx, publisherID, offerID, name)
+	if err == nil && record.Report == "" {
+		err = fault.New(fault.NotFound, "NotFound", "name", "The package %s was not validated yet.", name)
+	}
+	return record, err
+}
+
 // Report reads the record and the report of a package. NotFound when it was not validated yet.
 func (s *Service) Report(ctx context.Context, publisherID, offerID, name string) (Record, Stored, error) {
-	record, err := s.Store.Package(ctx, publisherID, offerID, name)
+	record, err := s.Record(ctx, publisherID, offerID, name)
 	if err != nil {
 		return record, Stored{}, err
-	}
-	if record.Report == "" {
-		return record, Stored{}, fault.New(fault.NotFound, "NotFound", "name", "The package %s was not validated yet.", name)
 	}
 	raw, err := s.Reports.Report(ctx, record.Report)
 	if err != nil {
@@ -190,14 +219,12 @@ func (s *Service) Report(ctx context.Context, publisherID, offerID, name string)
 // Accepted gives the version of a package that was validated without an error, or "" and why it may not be
 // published. A package that was uploaded again since it was validated waits for its next validation.
 func (s *Service) Accepted(ctx context.Context, publisherID, offerID, name string) (version, why string, err error) {
-	record, err := s.Store.Package(ctx, publisherID, offerID, name)
+	record, err := s.Record(ctx, publisherID, offerID, name)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return "", "it was not validated yet", nil
 	case err != nil:
 		return "", "", err
-	case record.Report == "":
-		return "", "it was not validated yet", nil
 	case record.Blocking:
 		return "", fmt.Sprintf("validation found %d errors", record.Errors), nil
 	}

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +67,10 @@ func (s *shelf) Package(_ context.Context, _, _, name string) (packages.Record, 
 		return r, fault.New(fault.NotFound, "NotFound", "name", "no")
 	}
 	return r, nil
+}
+
+func (s *shelf) Packages(context.Context, string, string) ([]packages.Record, error) {
+	return slices.Collect(maps.Values(s.records)), nil
 }
 
 // scanner finds malware in what holds the word evil, and takes 10 MB.

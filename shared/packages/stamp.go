@@ -13,7 +13,7 @@ import (
 // stamp checks the tracking resources of an Azure application and, where its main template has none and may have one,
 // keeps a copy of the package that has it (CUA-4 to CUA-10). A package with an error is not stamped.
 func (r *run) stamp(ctx context.Context, trackingID string) error {
-	if r.tree == nil || r.report.Type != azureApplication || trackingID == "" {
+	if r.tree == nil || r.report.Type != AzureApplication || trackingID == "" {
 		return nil
 	}
 	main, needed, err := azureapp.CheckTracking(ctx, r.tree, tracking.Options{ID: trackingID}, r.report)

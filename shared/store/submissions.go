@@ -132,6 +132,26 @@ func (s *Offers) Package(ctx context.Context, publisherID, offerID, name string)
 	return r, decode(row, &r)
 }
 
+// maxPackages bounds what is read of an offer's packages.
+const maxPackages = 500
+
+// Packages are the records of an offer's packages by name.
+func (s *Offers) Packages(ctx context.Context, publisherID, offerID string) ([]packages.Record, error) {
+	page, err := s.db.Table(offersTable).Query(ctx, table.Query{
+		Partition: offerPartition(publisherID, offerID), From: packagePrefix, Until: table.PrefixEnd(packagePrefix), Limit: maxPackages,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("packages of %s: %w", offerID, err)
+	}
+	out := make([]packages.Record, len(page.Rows))
+	for i, row := range page.Rows {
+		if err := decode(row, &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // Blobs are the containers that snapshots are kept in.
 type Blobs interface {
 	PutNew(ctx context.Context, container, name string, data []byte, contentType string) error

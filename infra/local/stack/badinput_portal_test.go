@@ -41,6 +41,7 @@ func portalAPI(t *testing.T) *api {
 	)
 	a.endpoints = append(a.endpoints, publishing(t, noOffer)...)
 	a.endpoints = append(a.endpoints, uploading(t, noOffer)...)
+	a.endpoints = append(a.endpoints, packaging(t)...)
 	a.endpoints = append(a.endpoints, publisherReads(noOffer)...)
 	a.endpoints = append(a.endpoints, webhookLog(t)...)
 	return a

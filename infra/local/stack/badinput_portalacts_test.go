@@ -26,7 +26,10 @@ func uploading(t *testing.T, noOffer row) []endpoint {
 		{method: "POST", pattern: portalOffer + "/uploads", who: contoso, body: upload, rows: append(members(t, upload,
 			m{wrongType, "kind", `5`, "InvalidType"}, m{wrongType, "fileName", `["a"]`, "InvalidType"},
 			m{overLong, "fileName", quoted(long(101)), "InvalidValue"}, m{overLong, "kind", quoted(long(101)), "InvalidValue"},
-			m{invalid, "fileName", `"../a.pdf"`, "InvalidValue"}, m{invalid, "kind", `"film"`, "InvalidValue"}), noOffer)},
+			m{invalid, "fileName", `"../a.pdf"`, "InvalidValue"}, m{invalid, "kind", `"film"`, "InvalidValue"}), noOffer,
+			row{bad: invalid, name: "slot", body: `{"kind":"package","slot":"bcExtra","fileName":"a.app"}`, want: want{400, "InvalidValue", "slot"}},
+			row{bad: invalid, name: "retired slot", body: `{"kind":"package","slot":"bcDependency","fileName":"a.app"}`, want: want{410, "DependencyPackageRetired", "slot"}},
+			row{bad: invalid, name: "extension of the slot", body: `{"kind":"package","slot":"pbix","fileName":"a.app"}`, want: want{400, "PKG_WRONG_EXTENSION", "fileName"}})},
 		{method: "PUT", pattern: portalOffer + "/listing/assets", who: contoso, body: asset, rows: append(members(t, asset,
 			m{wrongType, "file", `5`, "InvalidType"}, m{overLong, "name", quoted(long(256)), "InvalidValue"},
 			m{overLong, "file", quoted("contoso/walk-saas/document/" + long(1100)), "InvalidValue"}, m{overLong, "kind", quoted(long(101)), "InvalidValue"},
@@ -46,9 +49,6 @@ func publisherReads(noOffer row) []endpoint {
 	return []endpoint{
 		{method: "GET", pattern: portalOffer + "/overview", who: contoso, rows: []row{noOffer}},
 		{method: "GET", pattern: portalOffer + "/history", who: contoso, rows: []row{noOffer, continuation}},
-		{method: "GET", pattern: portalOffer + "/packages/{name}/report", who: contoso, rows: []row{
-			{bad: unknownID, name: "offer", values: map[string]string{"offerId": "nothing"}, want: want{404, "NotFound", "name"}},
-			{bad: unknownID, name: "package", values: map[string]string{"name": "nothing.zip"}, want: want{404, "NotFound", "name"}}}},
 		{method: "GET", pattern: portalOffer + "/test-drive/sessions", who: contoso, anyID: true, rows: []row{
 			continuation, top("top", "0"), top("top", "201"), top("top", "many"),
 			{bad: invalid, name: "slot", query: "slot=draft", want: want{400, "InvalidValue", "slot"}}}},

@@ -218,6 +218,9 @@ func (w *world) fingerprint(t *testing.T) map[string]string {
 					ETag                 string `json:"odata.etag"`
 				}
 				require.NoError(t, json.NewDecoder(bytes.NewReader(raw)).Decode(&row))
+				if strings.HasPrefix(row.PartitionKey, "mark|") {
+					continue // how far a timer has come
+				}
 				out[fmt.Sprintf("table %s %s %s", name, row.PartitionKey, row.RowKey)] = row.ETag
 			}
 		}

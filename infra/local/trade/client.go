@@ -58,7 +58,7 @@ type Client struct {
 func New(s *stack.Stack, callers int) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 2 * callers
-	return &Client{stack: s, base: s.Settings["STOA_PUBLIC_URL"], http: &http.Client{Transport: transport, Timeout: oneTry}, tokens: map[Role]string{}}
+	return &Client{stack: s, base: s.Settings["STOA_PUBLIC_URL"], http: &http.Client{Transport: transport, Timeout: oneTry, CheckRedirect: stay}, tokens: map[Role]string{}}
 }
 
 // Through makes a client that sends to another address of the same marketplace, such as a handler without a host.
@@ -71,7 +71,7 @@ type Request struct {
 	As           Role
 	Method, Path string // an absolute URL, or a path of the marketplace
 	Header       map[string]string
-	Body         any
+	Body         any // sent as JSON, or as it is when it is bytes
 }
 
 // Answer is what came back. Repeated says that an earlier try of the request got no answer, so that it may have been
@@ -79,8 +79,12 @@ type Request struct {
 type Answer struct {
 	Status   int
 	Body     []byte
+	Location string // where a redirect, which is not followed, leads
 	Repeated bool
 }
+
+// stay keeps a client from following redirects: a link to storage carries its own rights, and not our token.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Decode reads the answer's JSON.
 func (a Answer) Decode(v any) error {
@@ -140,7 +144,9 @@ func (a Answer) final() bool { return a.Status < 500 && a.Status != http.StatusT
 
 func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
 	var body io.Reader
-	if r.Body != nil {
+	if raw, asItIs := r.Body.([]byte); asItIs {
+		body = bytes.NewReader(raw)
+	} else if r.Body != nil {
 		raw, err := json.Marshal(r.Body)
 		if err != nil {
 			return Answer{}, err
@@ -181,7 +187,7 @@ func (c *Client) send(req *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{Status: resp.StatusCode, Body: raw}, nil
+	return Answer{Status: resp.StatusCode, Body: raw, Location: resp.Header.Get("Location")}, nil
 }
 
 func (c *Client) forget(role Role) {

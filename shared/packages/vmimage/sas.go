@@ -49,8 +49,8 @@ func (s Suffixes) CheckLink(file string, l Link, now time.Time, report *finding.
 			return
 		}
 	}
-	checkGrant(values, at, report)
 	checkTimes(values.Get("st"), values.Get("se"), l.Recorded, now, at, report)
+	checkGrant(values, at, report)
 }
 
 // checkHost keeps links inside the storage of the clouds (VMO-77).

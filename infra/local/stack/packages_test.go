@@ -1,0 +1,306 @@
+package stack_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"stoa/infra/local/trade"
+	"stoa/shared/packages/packagestest"
+)
+
+// template is a clean main template. Other tests move the clock of the stack ahead at the same time, so its API versions
+// are the newest ones, which never count as old.
+const template = `{"$schema":"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#","contentVersion":"1.0.0.0",
+  "parameters":{"location":{"type":"string","defaultValue":"[resourceGroup().location]","metadata":{"description":"Where."}}},
+  "resources":[{"type":"Microsoft.Storage/storageAccounts","apiVersion":"2026-04-01","name":"data","location":"[parameters('location')]","sku":{"name":"Standard_LRS"},"kind":"StorageV2"}]}`
+
+const definition = `{"$schema":"https://schema.management.azure.com/schemas/0.1.2-preview/CreateUIDefinition.MultiVm.json#",
+  "handler":"Microsoft.Azure.CreateUIDef","version":"0.1.2-preview","parameters":{"basics":[],"steps":[],"outputs":{"location":"[location()]"}}}`
+
+// shelf is an offer that packages are uploaded to.
+type shelf struct {
+	t      *testing.T
+	client *trade.Client
+	path   string
+}
+
+func newShelf(t *testing.T, offerID, offerType string) *shelf {
+	t.Helper()
+	s := &shelf{t, trade.New(marketplace, 4), portalOffers + "/" + offerID}
+	s.do(http.MethodPost, portalOffers, object{"offerId": offerID, "offerType": offerType, "alias": offerID}, http.StatusCreated)
+	return s
+}
+
+func (s *shelf) do(method, path string, body any, want ...int) trade.Answer {
+	s.t.Helper()
+	a, err := s.client.Do(s.t.Context(), trade.Request{As: trade.Publisher, Method: method, Path: path, Body: body}, want...)
+	require.NoError(s.t, err)
+	return a
+}
+
+// packageReport is what a publisher sees of a package.
+type packageReport struct {
+	ETag     string `json:"etag"`
+	State    string `json:"state"`
+	Tracking string `json:"trackingId"`
+	Stamped  bool   `json:"stampedBySystem"`
+	Malware  string `json:"malware"`
+	Findings []struct {
+		Code, Severity, File, Message string
+	} `json:"findings"`
+}
+
+func (r packageReport) codes() []string {
+	out := []string{}
+	for _, f := range r.Findings {
+		out = append(out, f.Code)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// upload puts a file to the link it is given, and returns its name.
+func (s *shelf) upload(slot, file string, content []byte) string {
+	s.t.Helper()
+	var link struct {
+		File string `json:"file"`
+		URL  string `json:"uploadUrl"`
+	}
+	require.NoError(s.t, s.do(http.MethodPost, s.path+"/uploads", object{"kind": "package", "slot": slot, "fileName": file}, http.StatusCreated).Decode(&link))
+	_, err := s.client.Do(s.t.Context(), trade.Request{As: trade.Nobody, Method: http.MethodPut, Path: link.URL, Body: content,
+		Header: map[string]string{"x-ms-blob-type": "BlockBlob", "Content-Type": "application/zip"}}, http.StatusCreated)
+	require.NoError(s.t, err)
+	return link.File[strings.LastIndexByte(link.File, '/')+1:]
+}
+
+// report waits until validation has seen the package in a state that is asked for.
+func (s *shelf) report(name string, ok func(packageReport) bool) packageReport {
+	s.t.Helper()
+	var r packageReport
+	require.Eventually(s.t, func() bool {
+		a := s.do(http.MethodGet, s.path+"/packages/"+name+"/report", nil, http.StatusOK, http.StatusNotFound)
+		r = packageReport{}
+		return a.Status == http.StatusOK && a.Decode(&r) == nil && ok(r)
+	}, 30*time.Second, 50*time.Millisecond, "the report on %s: %+v", name, &r)
+	return r
+}
+
+// validated uploads a file and waits for what is found in it: the sorted codes.
+func (s *shelf) validated(slot, file string, content []byte) packageReport {
+	s.t.Helper()
+	before := s.do(http.MethodGet, s.path+"/packages/"+strings.TrimPrefix(slot+"@", "@")+file+"/report", nil, http.StatusOK, http.StatusNotFound)
+	var old packageReport
+	if before.Status == http.StatusOK {
+		require.NoError(s.t, before.Decode(&old))
+	}
+	name := s.upload(slot, file, content)
+	return s.report(name, func(r packageReport) bool { return r.ETag != old.ETag })
+}
+
+// processed reads what is published of a package.
+func (s *shelf) processed(name string) []byte {
+	s.t.Helper()
+	a, err := s.client.Do(s.t.Context(), trade.Request{As: trade.Publisher, Method: http.MethodGet, Path: s.path + "/packages/" + name + "/content?kind=processed"}, http.StatusFound)
+	require.NoError(s.t, err)
+	resp, err := http.Get(a.Location)
+	require.NoError(s.t, err)
+	defer resp.Body.Close()
+	content, err := io.ReadAll(resp.Body)
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusOK, resp.StatusCode)
+	return content
+}
+
+// azureApp is a package, clean but for the files that are given; an empty one is left out.
+func azureApp(t *testing.T, files map[string]string) []byte {
+	t.Helper()
+	all := map[string]string{"mainTemplate.json": template, "createUiDefinition.json": definition}
+	maps.Copy(all, files)
+	maps.DeleteFunc(all, func(_, text string) bool { return text == "" })
+	return packagestest.Zip(t, all)
+}
+
+// Chapter 02, walks 1, 2, 4 and 5: packages of an Azure application, from the upload to the report.
+func TestAzureApplicationPackages(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "packaged-app", "AzureApplication")
+	const pid = "pid-contoso-packaged-app-partnercenter"
+
+	clean := s.validated("", "clean.zip", azureApp(t, nil)) // walk 1
+	require.Equal(t, "Processed", clean.State, "%+v", clean)
+	require.Empty(t, clean.codes())
+	require.Equal(t, pid, clean.Tracking)
+	require.True(t, clean.Stamped, "CUA-4")
+	stamped := s.processed("clean.zip")
+	z, err := zip.NewReader(bytes.NewReader(stamped), int64(len(stamped)))
+	require.NoError(t, err)
+	inside := map[string]string{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		require.NoError(t, err)
+		text, err := io.ReadAll(r)
+		require.NoError(t, err)
+		inside[f.Name] = string(text)
+	}
+	require.Equal(t, definition, inside["createUiDefinition.json"], "CUA-4: byte for byte")
+	var main struct{ Resources []struct{ Type, Name string } }
+	require.NoError(t, json.Unmarshal([]byte(inside["mainTemplate.json"]), &main))
+	require.Equal(t, pid, main.Resources[len(main.Resources)-1].Name)
+	require.True(t, strings.HasPrefix(inside["mainTemplate.json"], template[:strings.LastIndexByte(template, ']')]), "CUA-4: nothing else changes")
+
+	wrapped := packagestest.Zip(t, map[string]string{"app/mainTemplate.json": template, "app/createUiDefinition.json": definition})
+	nested := strings.Replace(template, `"resources":[`, `"resources":[{"type":"Microsoft.Resources/deployments","apiVersion":"2024-03-01","name":"network","properties":{"mode":"Incremental","template":{"$schema":"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#","contentVersion":"1.0.0.0","resources":[{"type":"Microsoft.Network/virtualNetworks","apiVersion":"2025-09-01","name":"net","location":"global"}]}}},`, 1)
+	tracked := strings.Replace(nested, `"resources":[`, `"resources":[{"type":"Microsoft.Resources/deployments","apiVersion":"2024-03-01","name":"`+pid+`","properties":{"mode":"Incremental","template":{"$schema":"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#","contentVersion":"1.0.0.0","resources":[]}}},`, 1)
+	loose := strings.Replace(template, `"parameters":{`, `"parameters":{"unused":{"type":"string","defaultValue":"x","metadata":{"description":"Nothing."}},`, 1)
+	literal := strings.Replace(loose, `"kind":"StorageV2"`, `"kind":"StorageV2","properties":{"adminUsername":"azureuser"}`, 1)
+	for _, row := range []struct {
+		name  string
+		files map[string]string
+		whole []byte
+		state string
+		has   []string
+		not   []string
+	}{
+		{"walk 2: in a folder", nil, wrapped, "ProcessFailed", []string{"APP_WRAPPED_IN_FOLDER"}, nil},
+		{"walk 2: another case", map[string]string{"mainTemplate.json": "", "MainTemplate.json": template}, nil, "ProcessFailed", []string{"APP_FILE_NAME_CASE"}, nil},
+		{"walk 2: a test drive's name", map[string]string{"mainTemplate.json": "", "main-template.json": template}, nil, "ProcessFailed", []string{"APP_WRONG_TEMPLATE_NAME"}, nil},
+		{"walk 4: no tracking", map[string]string{"mainTemplate.json": nested}, nil, "ProcessFailed", []string{"APP_TRACKING_ID_MISSING"}, nil},
+		{"walk 4: tracked", map[string]string{"mainTemplate.json": tracked}, nil, "Processed", nil, []string{"APP_TRACKING_ID_MISSING"}},
+		{"walk 5: a literal", map[string]string{"mainTemplate.json": literal}, nil, "ProcessFailed",
+			[]string{"arm-ttk/Parameters-Must-Be-Referenced", "arm-ttk/adminUsername-Should-Not-Be-A-Literal"}, nil},
+		{"walk 5: unused", map[string]string{"mainTemplate.json": loose}, nil, "Processed", []string{"arm-ttk/Parameters-Must-Be-Referenced"}, []string{"arm-ttk/adminUsername-Should-Not-Be-A-Literal"}},
+	} {
+		content := row.whole
+		if content == nil {
+			content = azureApp(t, row.files)
+		}
+		got := s.validated("", "app.zip", content)
+		require.Equal(t, row.state, got.State, "%s: %+v", row.name, got.Findings)
+		for _, code := range row.has {
+			require.Contains(t, got.codes(), code, row.name)
+		}
+		for _, code := range row.not {
+			require.NotContains(t, got.codes(), code, row.name)
+		}
+		if row.whole != nil {
+			require.Len(t, got.Findings, 1, row.name)
+		}
+		for _, f := range got.Findings {
+			if f.Code == "APP_TRACKING_ID_MISSING" {
+				require.Contains(t, f.Message, pid)
+			}
+		}
+	}
+
+	for format, begins := range map[string]string{"html": "<!doctype html>", "text": "mainTemplate.json:"} {
+		a := s.do(http.MethodGet, s.path+"/packages/app.zip/report?format="+format, nil, http.StatusOK)
+		require.True(t, strings.HasPrefix(strings.TrimSpace(strings.ToLower(string(a.Body))), strings.ToLower(begins)), "%s", a.Body)
+		require.Contains(t, string(a.Body), "Parameters-Must-Be-Referenced")
+	}
+}
+
+// Chapter 04, walks 7 and 10: the uploads of an offer are validated together.
+func TestPackagesInSlots(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "slotted-app", "SaaS")
+	core := packagestest.Identity{ID: "22222222-2222-4222-8222-222222222222", Name: "Contoso Core", Version: "1.0.0.0"}
+	sales := packagestest.Identity{ID: "11111111-1111-4111-8111-111111111111", Name: "Contoso Sales", Version: "1.2.0.0"}
+	got := s.validated("bcExtension", "sales.app", packagestest.Extension(t, sales, core))
+	require.Equal(t, []string{"AVS0108"}, got.codes(), "DYN-52")
+	require.Equal(t, "Processed", s.validated("bcLibrary", "core.app", packagestest.Extension(t, core)).State)
+	s.report("bcExtension@sales.app", func(r packageReport) bool { return r.State == "Processed" && len(r.Findings) == 0 })
+
+	s.validated("pbiviz", "radar.pbiviz", packagestest.Visual(t, "radarABC123", "1.0.0.0"))
+	require.Equal(t, "Processed", s.validated("pbix", "radar.pbix", packagestest.SampleReport(t, "radarABC123", "1.0.0.0")).State, "PBV-21")
+	s.validated("pbiviz", "radar.pbiviz", packagestest.Visual(t, "radarABC123", "1.1.0.0"))
+	s.report("pbix@radar.pbix", func(r packageReport) bool { return slices.Equal(r.codes(), []string{"PBIX_VISUAL_VERSION"}) })
+	require.Equal(t, "Processed", s.validated("pbix", "radar.pbix", packagestest.SampleReport(t, "radarABC123", "1.1.0.0")).State, "PBV-21")
+}
+
+// A package is validated without being kept (02, 6.1).
+func TestPackageDryRun(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "tried-app", "AzureApplication")
+	try := func(query string, content []byte) (codes []string) {
+		a := s.do(http.MethodPost, s.path+"/packages:validate"+query, content, http.StatusOK)
+		var got struct {
+			Items []struct{ ErrorCode, Severity, Message, Resource string } `json:"validationItems"`
+		}
+		require.NoError(t, a.Decode(&got))
+		require.NotNil(t, got.Items)
+		for _, i := range got.Items {
+			require.Contains(t, []string{"error", "warning"}, i.Severity)
+			codes = append(codes, i.ErrorCode+" "+i.Resource)
+		}
+		return codes
+	}
+	require.Empty(t, try("?planType=solution-template", azureApp(t, nil)))
+	loose := strings.Replace(template, `"parameters":{`, `"parameters":{"unused":{"type":"string","defaultValue":"x","metadata":{"description":"Nothing."}},`, 1)
+	require.Equal(t, []string{"arm-ttk/Parameters-Must-Be-Referenced mainTemplate.json#/parameters/unused (2:17)"}, try("", azureApp(t, map[string]string{"mainTemplate.json": loose})))
+	s.do(http.MethodGet, s.path+"/packages/package.zip/report", nil, http.StatusNotFound) // nothing is kept
+}
+
+// Chapter 03, walks 1, 2 and 9, and chapter 02, walk 8 with chapter 03, walk 8 over a real registry: dry runs of what an
+// offer leaves with its publisher.
+func TestAssetDryRuns(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "asset-app", "SaaS")
+	verdict := func(path string, body object) (result string, codes []string) {
+		var got struct {
+			Result   string
+			Findings []struct{ Code, Severity, Path string }
+		}
+		require.NoError(t, s.do(http.MethodPost, s.path+"/plans/gold"+path, body, http.StatusOK).Decode(&got))
+		codes = []string{}
+		for _, f := range got.Findings {
+			codes = append(codes, f.Code)
+		}
+		return got.Result, codes
+	}
+	now := marketplace.Clock.Now().UTC()
+	stamp := func(at time.Time) string { return strings.ReplaceAll(at.Format("2006-01-02T15:04:05Z"), ":", "%3A") }
+	image := func(uri string) object {
+		return object{"generation": 1, "diskVersion": "1.0.0", "osFamily": "Linux", "os": object{"kind": "sas", "uri": uri}}
+	}
+	const blob = "https://st00009.blob.core.windows.net/vhds/contoso.vhd?sv=2020-08-04"
+	good := blob + "&st=" + stamp(now.Add(-48*time.Hour)) + "&se=" + stamp(now.Add(2000*24*time.Hour)) + "&sr=c&sp=rl&sig=a%2Bb%3D"
+	result, codes := verdict("/images/validate", image(good)) // walk 1
+	require.Equal(t, "Pass", result)
+	require.Empty(t, codes)
+	_, codes = verdict("/images/validate", image(strings.Replace(good, stamp(now.Add(2000*24*time.Hour)), stamp(now.Add(20*24*time.Hour)), 1)))
+	require.Len(t, codes, 1)
+	require.Contains(t, []string{"SAS-EXPIRY", "SAS-EXPIRED"}, codes[0], "VMO-75")
+	result, codes = verdict("/images/validate", image("https://st00009.blob.core.windows.net/vhds/my%20disk.vhd?sv=2020-08-04&st=2021-11-21&se=2022-01-01&sr=b&sp=rwl&sig=x"))
+	require.Equal(t, "Fail", result)
+	require.Equal(t, []string{"SAS-SPACE", "SAS-DATEFORM", "SAS-PERM-EXTRA", "SAS-CONTAINER"}, codes, "walk 2")
+
+	module := object{"planName": "Gold", "platformOption": "tier1Subset", "registryName": "contosoreg", "repositoryName": "app", "imageTags": []string{"latest", "1.0.1"}}
+	twin := func(value string) object {
+		m := maps.Clone(module)
+		m["defaultTwinDesiredProperties"] = []object{{"name": "p", "value": value}}
+		return m
+	}
+	for value, want := range map[string]string{`{"a":{"b":{"c":{"d":1}}}}`: "Pass", `{"a":{"b":{"c":{"d":{"e":1}}}}}`: "Fail", `[1]`: "Fail", `60`: "Pass"} { // walk 9
+		result, codes = verdict("/iot/validate", twin(value))
+		require.Equal(t, want, result, "%s: %v", value, codes)
+	}
+	bare := maps.Clone(module)
+	bare["defaultContainerCreateOptions"] = `"HostConfig":{"PortBindings":{"5012/tcp":[{"HostPort":"5012"}]}}`
+	var stored struct {
+		CreateOptions string `json:"defaultContainerCreateOptions"`
+		ModuleName    string `json:"moduleName"`
+	}
+	require.NoError(t, s.do(http.MethodPost, s.path+"/plans/gold/iot/validate", bare, http.StatusOK).Decode(&stored))
+	require.Equal(t, `{"HostConfig":{"PortBindings":{"5012/tcp":[{"HostPort":"5012"}]}}}`, stored.CreateOptions, "IOT-27")
+	require.Equal(t, "Gold", stored.ModuleName, "IOT-24")
+}
