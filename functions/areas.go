@@ -85,6 +85,8 @@ type wiring struct {
 	subscriptions                *store.Subscriptions
 	selling                      *subscription.Service
 	usage                        *store.Usage
+	ledger                       *store.Ledger
+	anomalies                    *anomaly.Service
 }
 
 // mount wires the services and mounts every function, area by area.
@@ -97,7 +99,7 @@ func mount(c config, a adapters, log *slog.Logger) (*wiring, error) {
 	page := sha256.Sum256(append([]byte("continuation tokens "), c.sealKeys[c.sealKey]...))
 	w := &wiring{
 		config: c, adapters: a, log: log, router: router, accounts: accounts, pages: web.Pages{Key: page[:]},
-		audiences: append([]string{marketplaceAudience}, c.audiences...), dead: a.db.DeadLetters(),
+		audiences: append([]string{marketplaceAudience}, c.audiences...), dead: a.db.DeadLetters(), ledger: store.NewLedger(a.db),
 		mux: &functionshost.Mux{HTTP: router, Log: log, Context: caused},
 	}
 	w.portal = router.API(web.API{Prefix: "/portal/v1", Audiences: w.audiences})
@@ -123,7 +125,7 @@ func (w *wiring) mountOffers() error {
 	publishing := &publish.Service{
 		Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Secrets: w.box, Calls: w.calls, Now: w.now,
 	}
-	drafts := &offer.Service{Store: w.offers, Sealer: w.box, Registrations: w.offers, Rates: store.NewLedger(w.db), Now: w.now}
+	drafts := &offer.Service{Store: w.offers, Sealer: w.box, Registrations: w.offers, Rates: w.ledger, Now: w.now}
 	if err := w.mountDimensions(drafts); err != nil {
 		return err
 	}
@@ -131,6 +133,9 @@ func (w *wiring) mountOffers() error {
 		Offers:  drafts,
 		Publish: publishing, Catalogue: w.offers, Links: w.files, Files: w.files,
 		Accounts: w.accounts, Pages: w.pages, Now: w.now, NewID: uuid.NewString,
+		Alerts: func(ctx context.Context, publisherID, offerID string) (int, error) {
+			return w.anomalies.Alerts(ctx, publisherID, offerID) // mounted later
+		},
 	})
 	h.Routes(w.router)
 	h.Portal(w.portal)
@@ -178,7 +183,7 @@ func (w *wiring) mountSelfTest() error {
 
 // mountDimensions mounts what defines meters and their prices.
 func (w *wiring) mountDimensions(drafts *offer.Service) error {
-	dimensions, err := draft.New(draft.Deps{Drafts: drafts, Offers: w.offers, Rates: store.NewLedger(w.db), Now: w.now})
+	dimensions, err := draft.New(draft.Deps{Drafts: drafts, Offers: w.offers, Rates: w.ledger, Now: w.now})
 	if err != nil {
 		return err
 	}
@@ -223,7 +228,7 @@ func (w *wiring) mountSubscriptions() error {
 }
 
 // mountMetering mounts what takes usage and what counts and compares it; it returns what usage is reported for.
-func (w *wiring) mountMetering(ledger *store.Ledger) (*metering.Directory, error) {
+func (w *wiring) mountMetering() (*metering.Directory, error) {
 	w.usage = store.NewUsage(w.db, message.UsageAccepted)
 	apps := metering.NewApplications(store.NewApplications(w.db), w.offers, w.now)
 	resources, err := metering.NewDirectory(metering.NewSaaS(w.subscriptions, w.offers, w.now), apps)
@@ -253,56 +258,55 @@ func (w *wiring) mountMetering(ledger *store.Ledger) (*metering.Directory, error
 		return nil, err
 	}
 	w.mux.Mount("usage", (&usagefn.Handler{Usage: counter, Parked: w.dead}).Run, queueLimit)
-	recon, err := metering.NewReconciliation(metering.ReconDeps{Store: events, Ledger: store.Taken{Ledger: ledger}, Offers: w.offers, Now: w.now})
+	recon, err := metering.NewReconciliation(metering.ReconDeps{Store: events, Ledger: store.Taken{Ledger: w.ledger}, Offers: w.offers, Now: w.now})
 	if err != nil {
 		return nil, err
 	}
 	w.mux.Mount("reconciliation", (&reconciliationfn.Handler{Usage: recon, Log: w.log}).Run, timerLimit)
-	return resources, w.mountAnomalies(ledger, events)
+	return resources, w.mountAnomalies(events)
 }
 
 // mountAnomalies mounts what looks for unusual usage, what publishers say of it, and corrections.
-func (w *wiring) mountAnomalies(ledger *store.Ledger, events *store.UsageEvents) error {
+func (w *wiring) mountAnomalies(events *store.UsageEvents) error {
 	catalogue := offer.NewCatalogue(w.offers, w.now)
 	corrections, err := correction.New(correction.Deps{
-		Store: store.NewCorrections(w.db), Events: events, Ledger: ledger, Offers: catalogue, Contacts: contacts{w.accounts}, Staff: w.staff, Now: w.now,
+		Store: store.NewCorrections(w.db), Events: events, Ledger: w.ledger, Offers: catalogue, Contacts: contacts{w.accounts}, Staff: w.staff, Now: w.now,
 	})
 	if err != nil {
 		return err
 	}
-	anomalies, err := anomaly.New(anomaly.Deps{
+	w.anomalies, err = anomaly.New(anomaly.Deps{
 		Store: store.NewAnomalies(w.db), Usage: store.NewUsageSums(w.usage), Offers: catalogue, Contacts: contacts{w.accounts}, Corrections: corrections,
 		Staff: w.staff, Now: w.now,
 	})
 	if err != nil {
 		return err
 	}
-	(&portalfn.Anomalies{Anomalies: anomalies, Corrections: corrections, Pages: w.pages, Now: w.now}).Portal(w.portal)
+	(&portalfn.Anomalies{Anomalies: w.anomalies, Corrections: corrections, Pages: w.pages, Now: w.now}).Portal(w.portal)
 	(&operatorfn.Corrections{Corrections: corrections, Pages: w.pages}).Operator(w.operator)
-	w.mux.Mount("anomalytraining", (&anomalytrainingfn.Handler{Anomalies: anomalies}).Run, timerLimit)
-	w.mux.Mount("anomalyexpiry", (&anomalyexpiryfn.Handler{Anomalies: anomalies}).Run, timerLimit)
-	w.mux.Mount("usagereviews", (&usagereviewsfn.Handler{Anomalies: anomalies, Corrections: corrections, Parked: w.dead}).Run, queueLimit)
+	w.mux.Mount("anomalytraining", (&anomalytrainingfn.Handler{Anomalies: w.anomalies}).Run, timerLimit)
+	w.mux.Mount("anomalyexpiry", (&anomalyexpiryfn.Handler{Anomalies: w.anomalies}).Run, timerLimit)
+	w.mux.Mount("usagereviews", (&usagereviewsfn.Handler{Anomalies: w.anomalies, Corrections: corrections, Parked: w.dead}).Run, queueLimit)
 	return nil
 }
 
 // mountMoney mounts metering, billing and payouts.
 func (w *wiring) mountMoney() error {
-	ledger := store.NewLedger(w.db)
-	resources, err := w.mountMetering(ledger)
+	resources, err := w.mountMetering()
 	if err != nil {
 		return err
 	}
 	instruments := store.NewInstruments(w.db)
-	charges, err := billing.New(billing.Deps{Ledger: ledger, Subscriptions: resources, Resources: resources, Usage: w.usage, Rates: ledger, Instrument: instruments, Now: w.now})
+	charges, err := billing.New(billing.Deps{Ledger: w.ledger, Subscriptions: resources, Resources: resources, Usage: w.usage, Rates: w.ledger, Instrument: instruments, Now: w.now})
 	if err != nil {
 		return err
 	}
 	(&operatorfn.Billing{Billing: charges, Cards: instruments}).Operator(w.operator)
-	rate := &ratingfn.Handler{Billing: charges, Parked: w.dead, Rates: ledger, Pages: w.pages}
+	rate := &ratingfn.Handler{Billing: charges, Parked: w.dead, Rates: w.ledger, Pages: w.pages}
 	rate.Operator(w.operator)
 	w.mux.Mount("rating", rate.Run, queueLimit)
 
-	runs, err := payout.New(payout.Deps{Store: store.NewPayouts(w.db), Ledger: ledger, Billing: charges, Statements: w.files, Now: w.now})
+	runs, err := payout.New(payout.Deps{Store: store.NewPayouts(w.db), Ledger: w.ledger, Billing: charges, Statements: w.files, Now: w.now})
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ type Deps struct {
 	Links     Links
 	Files     Files
 	Accounts  Allower
+	Alerts    func(ctx context.Context, publisherID, offerID string) (int, error) // anomalies of usage that wait for a decision
 	Pages     web.Pages
 	Now       func() time.Time
 	NewID     func() string

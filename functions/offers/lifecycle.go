@@ -92,6 +92,7 @@ type overviewPhase struct {
 }
 
 type overview struct {
+	Anomalies     int               `json:"anomalies,omitempty"` // of usage, which wait for a decision
 	Status        offer.Status      `json:"status"`
 	StatusText    string            `json:"statusText"`
 	Version       int               `json:"version"`
@@ -120,6 +121,11 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request) error {
 	out := overview{
 		Status: o.Status, StatusText: o.Status.Text(), Version: o.Version, Phases: []overviewPhase{}, PreviewLinks: []string{}, LiveLinks: []string{},
 		Differs: o.Preview != nil && o.Production != nil && o.Preview.Submission != o.Production.Submission, Actions: actions(&o, sub), // PUB-30
+	}
+	if len(o.Dimensions) > 0 { // MTR-74
+		if out.Anomalies, err = h.deps.Alerts(r.Context(), o.PublisherID, o.OfferID); err != nil {
+			return err
+		}
 	}
 	if out.PreviewLinks, err = h.links(r.Context(), &o, o.Preview, h.deps.Catalogue.InPreview); err != nil {
 		return err

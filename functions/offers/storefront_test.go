@@ -20,6 +20,7 @@ func TestMetersShown(t *testing.T) {
 		dimensions = append(dimensions, object{"dimensionId": id, "displayName": id, "unitOfMeasure": "each"})
 	}
 	b.must(200, "PUT", saas+"/pages/planOverview", object{"dimensions": dimensions})
+	require.EqualValues(t, 2, b.must(200, "GET", saas+"/overview", nil)["anomalies"], "MTR-74")
 	b.must(200, "PUT", saas+"/plans/basic", object{"meters": []object{
 		{"dimensionId": "email", "enabled": true, "pricePerUnitUsd": "1.5", "monthlyIncluded": 10},
 		{"dimensionId": "free", "enabled": true, "pricePerUnitUsd": "2", "monthlyInfinite": true},

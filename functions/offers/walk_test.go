@@ -117,6 +117,7 @@ func newBench(t *testing.T) *bench {
 		Offers:  &offer.Service{Store: b.store, Sealer: marked{}, Registrations: b.store, Now: b.clock},
 		Publish: b.publish, Catalogue: b.store, Links: b.blobs, Files: b.blobs, Accounts: b.grants,
 		Pages: web.Pages{Key: bytes.Repeat([]byte{1}, 32)}, Now: b.clock, NewID: storetest.Counter("f"),
+		Alerts: func(context.Context, string, string) (int, error) { return 2, nil },
 	})
 	rt, err := web.New(web.Deps{
 		Verifier: tokens{"app": {Kind: account.App, TenantID: "t1", AppID: "a1"}, "other": {Kind: account.App, AppID: "a2"}, "op": {Kind: account.App, AppID: "op"}},
@@ -259,6 +260,7 @@ func TestFirstPublication(t *testing.T) {
 	overview := b.must(200, "GET", saas+"/overview", nil)
 	require.Equal(t, "Live", overview["status"])
 	require.EqualValues(t, 1, overview["version"])
+	require.Nil(t, overview["anomalies"], "an offer without dimensions has no usage")
 	b.must(409, "POST", saas+"/golive", nil) // PUB-33
 	require.Equal(t, []string{
 		"Created offer", "Created plan: Basic", "Submitted offer to preview",
