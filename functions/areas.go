@@ -123,7 +123,8 @@ func (w *wiring) mountOffers() error {
 		uploaded.Scanner = malware.New(w.clamd)
 	}
 	publishing := &publish.Service{
-		Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Secrets: w.box, Calls: w.calls, Now: w.now,
+		Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Defined: store.NewDefinitions(w.files),
+		Secrets: w.box, Calls: w.calls, Now: w.now,
 	}
 	drafts := &offer.Service{Store: w.offers, Sealer: w.box, Registrations: w.offers, Rates: w.ledger, Now: w.now}
 	if err := w.mountDimensions(drafts); err != nil {

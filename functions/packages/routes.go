@@ -94,8 +94,8 @@ func (h *Reports) content(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case kind == "processed" && record.State() != "Processed":
 		return fault.New(fault.Conflict, "PackageNotProcessed", "kind", "The package was not accepted by validation.")
-	case kind == "processed" && record.Processed != "":
-		container, blob = "processed", record.Processed
+	case kind == "processed":
+		container, blob = record.Published()
 	}
 	link, err := h.links.DownloadLink(container, blob, linkLife)
 	if err != nil {

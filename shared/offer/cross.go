@@ -14,6 +14,7 @@ const maxPrivatePlans = 45
 // crossFindings are the rules between fields that no single field's limits can say.
 func crossFindings(c *Content) []Finding {
 	out := planFindings(c)
+	out = append(out, applicationFindings(c)...)
 	out = append(out, meteringFindings(c)...)
 	out = append(out, leadFindings(c)...)
 	out = append(out, legalFindings(c)...)

@@ -9,6 +9,7 @@ import (
 
 	"stoa/shared/dimension"
 	"stoa/shared/fault"
+	"stoa/shared/packages/managedapp"
 )
 
 // Slot is where a version of an offer can be read (guide:22956).
@@ -157,6 +158,8 @@ type Plan struct {
 	PackageBlob     string     `json:"packageFile,omitempty"` // Azure application package, in container packages
 	Type            string     `json:"planType,omitempty"`    // of an Azure application: solution-template or managed-application
 	Clouds          []string   `json:"clouds,omitempty"`      // of an Azure application: AzureGlobal, AzureGovernment; none is AzureGlobal
+	// Technical is the technical configuration of an Azure application (02, 3.3).
+	Technical *managedapp.Configuration `json:"technicalConfiguration,omitempty"`
 }
 
 // Types of an Azure application's plans (02 3.2).

@@ -47,6 +47,14 @@ func (r *Record) State() string {
 	return "Processed"
 }
 
+// Published is where the bytes are that customers get: container and blob.
+func (r *Record) Published() (container, blob string) {
+	if r.Processed != "" {
+		return "processed", r.Processed
+	}
+	return "packages", r.PublisherID + "/" + r.OfferID + "/" + r.Name
+}
+
 // Entry is one file of a package, for later comparison.
 type Entry struct {
 	Path   string `json:"path"`

@@ -216,28 +216,28 @@ func (s *Service) Report(ctx context.Context, publisherID, offerID, name string)
 	return record, report, nil
 }
 
-// Accepted gives the version of a package that was validated without an error, or "" and why it may not be
-// published. A package that was uploaded again since it was validated waits for its next validation.
-func (s *Service) Accepted(ctx context.Context, publisherID, offerID, name string) (version, why string, err error) {
-	record, err := s.Record(ctx, publisherID, offerID, name)
+// Accepted gives the record of a package that was validated without an error, or why it may not be published. A package
+// that was uploaded again since it was validated waits for its next validation.
+func (s *Service) Accepted(ctx context.Context, publisherID, offerID, name string) (record Record, why string, err error) {
+	record, err = s.Record(ctx, publisherID, offerID, name)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return "", "it was not validated yet", nil
+		return record, "it was not validated yet", nil
 	case err != nil:
-		return "", "", err
+		return record, "", err
 	case record.Blocking:
-		return "", fmt.Sprintf("validation found %d errors", record.Errors), nil
+		return record, fmt.Sprintf("validation found %d errors", record.Errors), nil
 	}
 	upload, err := s.Uploads.OpenPackage(ctx, publisherID+"/"+offerID+"/"+name)
 	if fault.Is(err, fault.NotFound) {
-		return "", "it is gone", nil
+		return record, "it is gone", nil
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("open package %s: %w", name, err)
+		return record, "", fmt.Errorf("open package %s: %w", name, err)
 	}
 	defer upload.Close()
 	if upload.ETag != record.ETag {
-		return "", "it was uploaded again and is not validated yet", nil
+		return record, "it was uploaded again and is not validated yet", nil
 	}
-	return record.ETag, "", nil
+	return record, "", nil
 }

@@ -14,6 +14,8 @@ import (
 	"stoa/shared/fault"
 	"stoa/shared/message"
 	"stoa/shared/offer"
+	"stoa/shared/packages"
+	"stoa/shared/packages/managedapp"
 	"stoa/shared/publish"
 	"stoa/shared/store"
 	"stoa/shared/store/storetest"
@@ -57,11 +59,11 @@ func (p *ports) Certify(context.Context, publish.Submission, offer.Content) (pub
 	return publish.Report{Result: p.result, FailedPolicies: p.policies, Notes: "a note"}, nil
 }
 
-func (p *ports) Accepted(_ context.Context, _, _, name string) (version, why string, err error) {
-	if version = p.versions[name]; version == "" {
-		return "", "it was not validated yet", nil
+func (p *ports) Accepted(_ context.Context, publisherID, offerID, name string) (packages.Record, string, error) {
+	if p.versions[name] == "" {
+		return packages.Record{}, "it was not validated yet", nil
 	}
-	return version, "", nil
+	return packages.Record{PublisherID: publisherID, OfferID: offerID, Name: name, ETag: p.versions[name]}, "", nil
 }
 
 func (p *ports) Open(sealed, where string) (string, error) {
@@ -96,6 +98,7 @@ func (b *bench) open(prefix string) {
 	snapshots := store.NewSnapshots(b.blobs)
 	b.Service = &publish.Service{
 		Store: store.NewOffers(b.db, snapshots), Snapshots: snapshots, Certifier: b.ports, Contacts: b.ports, Packages: b.ports, Secrets: b.ports, Now: b.clock,
+		Defined: store.NewDefinitions(b.blobs),
 	}
 }
 
@@ -151,7 +154,7 @@ func azure() offer.Content {
 	c := saas(false)
 	c.OfferType, c.ListingOption, c.PreviewAudience, c.Technical = "AzureApplication", "", nil, offer.Technical{}
 	c.LeadDestination = offer.LeadDestination{Kind: "none"}
-	c.Plans[0].PackageBlob = "contoso/app/app.zip"
+	c.Plans[0].PackageBlob, c.Plans[0].Technical = "contoso/app/app.zip", &managedapp.Configuration{Version: "1.0.0"}
 	return c
 }
 

@@ -130,35 +130,6 @@ func purchaseFindings(c *offer.Content) []finding {
 	return out
 }
 
-// provision checks the packages of the plans. What goes live must be what was looked at for the preview (PUB-31).
-func (s *Service) provision(ctx context.Context, sub *Submission, c *offer.Content, live bool) (outcome, error) {
-	if s.Packages == nil {
-		return checked(nil, nil), nil
-	}
-	var wrong []finding
-	versions := map[string]string{}
-	for i, p := range c.Plans {
-		name := p.PackageBlob[strings.LastIndexByte(p.PackageBlob, '/')+1:]
-		version, why, err := s.Packages.Accepted(ctx, c.PublisherID, c.OfferID, name)
-		if err != nil {
-			return outcome{}, fmt.Errorf("package of plan %s: %w", p.ID, err)
-		}
-		if version != "" && live && version != sub.Packages[p.ID] {
-			why, version = "it was uploaded again after the preview was made", ""
-		}
-		if version == "" {
-			wrong = append(wrong, finding{"PackageNotAccepted", pagePackages, fmt.Sprintf("plans[%d].packageFile", i),
-				fmt.Sprintf("The package of the plan %s cannot be published: %s.", p.ID, why)})
-		}
-		versions[p.ID] = version
-	}
-	out := checked(wrong, nil)
-	if !live {
-		out.packages = versions
-	}
-	return out, nil
-}
-
 // imageFindings says which virtual machine plans have no image.
 func imageFindings(c *offer.Content) []finding {
 	if c.OfferType != "VirtualMachine" {

@@ -10,6 +10,8 @@ import (
 	"stoa/shared/fault"
 	"stoa/shared/message"
 	"stoa/shared/offer"
+	"stoa/shared/packages"
+	"stoa/shared/packages/managedapp"
 )
 
 // Change is what one act changes, committed as one: all of it is in the partition of the offer.
@@ -49,19 +51,29 @@ type Contacts interface {
 
 // Packages tells whether an uploaded package may be published.
 type Packages interface {
-	// Accepted gives the version of a package that was validated without a blocking finding, or "" and why it may
-	// not be published.
-	Accepted(ctx context.Context, publisherID, offerID, name string) (version, why string, err error)
+	// Accepted gives the record of a package that was validated without a blocking finding, or why it may not be
+	// published.
+	Accepted(ctx context.Context, publisherID, offerID, name string) (record packages.Record, why string, err error)
 }
+
+// Definitions keeps the application definitions of managed applications, one for each plan, version and cloud. The last
+// one under a name stands: one that is live does not change, because another one needs a higher version (AZA-51).
+type Definitions interface {
+	PutDefinition(ctx context.Context, name DefinitionName, d managedapp.Definition) error
+}
+
+// DefinitionName names a definition (02, 3.5).
+type DefinitionName struct{ PublisherID, OfferID, PlanID, Version, Cloud string }
 
 // Secrets opens what a publisher's secrets were sealed into.
 type Secrets interface {
 	Open(sealed, context string) (string, error)
 }
 
-// Service publishes offers. Safe for concurrent use. Certifier, Contacts, Packages, Secrets, Calls and Proof may be
-// nil: then everything is certified, nobody is mailed, packages are not looked at, of secrets only that they are
-// there, addresses are not called, and nothing is known of what a publisher's application does.
+// Service publishes offers. Safe for concurrent use. Certifier, Contacts, Packages, Defined, Secrets, Calls and Proof
+// may be nil: then everything is certified, nobody is mailed, packages are not looked at, definitions are not kept, of
+// secrets only that they are there, addresses are not called, and nothing is known of what a publisher's application
+// does.
 type Service struct {
 	Store     Store
 	Snapshots Snapshots
@@ -69,6 +81,7 @@ type Service struct {
 	Policies  []Policy // of offer validation; nil means the built-in ones
 	Contacts  Contacts
 	Packages  Packages
+	Defined   Definitions
 	Secrets   Secrets
 	Calls     call.Doer // tries the addresses of a publisher
 	Proof     Proof

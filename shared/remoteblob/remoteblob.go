@@ -1,6 +1,7 @@
 // Package remoteblob reads blobs of strangers' storage accounts by ranges, through the SAS link that they gave (rules
-// VMO-70, VMO-79, VMO-82). The query of a link goes out byte for byte, redirects are not followed, and what storage
-// answers in a refusal is turned into the code of a certification check.
+// VMO-70, VMO-79, VMO-82, DYN-37). The query of a link goes out byte for byte, redirects are not followed, and what
+// storage answers in a refusal is turned into the code of a certification check, or into the reason why a package
+// cannot be had.
 package remoteblob
 
 import (
@@ -55,20 +56,50 @@ func pause(ctx context.Context, try int) error {
 
 // OpenLink implements vmimage.Storage. It asks for the blob's properties; its bytes are read later, with ctx.
 func (r *Reader) OpenLink(ctx context.Context, uri string) (vmimage.Blob, error) {
+	b, header, err := r.open(ctx, uri)
+	if err != nil {
+		return vmimage.Blob{}, asCheck(err)
+	}
+	return vmimage.Blob{ReaderAt: imageBytes{b}, Length: b.length, PageBlob: header.Get("x-ms-blob-type") == "PageBlob"}, nil
+}
+
+// imageBytes are a blob's bytes, whose refusals are codes of checks.
+type imageBytes struct{ *blob }
+
+// ReadAt implements io.ReaderAt.
+func (i imageBytes) ReadAt(p []byte, at int64) (int, error) {
+	n, err := i.blob.ReadAt(p, at)
+	return n, asCheck(err)
+}
+
+// asCheck turns a refusal into the code of a check, unless it is storage's own fault.
+func asCheck(err error) error {
+	var no *refusal
+	if errors.As(err, &no) && no.code() != "" {
+		return &vmimage.Refused{Code: no.code()}
+	}
+	return err
+}
+
+// open asks for the properties of a blob.
+func (r *Reader) open(ctx context.Context, uri string) (*blob, http.Header, error) {
 	resp, err := r.ask(ctx, http.MethodHead, uri, "")
 	if err != nil {
-		return vmimage.Blob{}, err
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
 	if resp.ContentLength < 0 {
-		return vmimage.Blob{}, errors.New("storage does not say how long the blob is")
+		return nil, nil, errNoLength
 	}
-	return vmimage.Blob{
-		ReaderAt: &blob{reader: r, ctx: ctx, uri: uri, length: resp.ContentLength},
-		Length:   resp.ContentLength,
-		PageBlob: resp.Header.Get("x-ms-blob-type") == "PageBlob",
-	}, nil
+	return &blob{reader: r, ctx: ctx, uri: uri, length: resp.ContentLength, version: resp.Header.Get("ETag")}, resp.Header, nil
 }
+
+// What storage may answer that is no use.
+var (
+	errNoLength = errors.New("storage does not say how long the blob is")
+	errNoRanges = errors.New("storage does not give ranges")
+	errChanged  = errors.New("the blob was replaced while it was read")
+)
 
 // ask makes a call and repeats it while the blob is leased or storage fails.
 func (r *Reader) ask(ctx context.Context, method, uri, byteRange string) (*http.Response, error) {
@@ -83,8 +114,8 @@ func (r *Reader) ask(ctx context.Context, method, uri, byteRange string) (*http.
 		if resp, err = r.once(ctx, method, uri, byteRange); err == nil {
 			return resp, nil
 		}
-		var refused *vmimage.Refused
-		if errors.As(err, &refused) && refused.Code != "DL-INUSE" {
+		var no *refusal
+		if errors.As(err, &no) && no.code() != "" && no.code() != "DL-INUSE" {
 			return nil, err
 		}
 	}
@@ -94,7 +125,7 @@ func (r *Reader) ask(ctx context.Context, method, uri, byteRange string) (*http.
 func (r *Reader) once(ctx context.Context, method, uri, byteRange string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, uri, nil)
 	if err != nil {
-		return nil, &vmimage.Refused{Code: "DL-BADURL"}
+		return nil, &refusal{status: http.StatusBadRequest}
 	}
 	if byteRange != "" {
 		req.Header.Set("Range", byteRange)
@@ -106,12 +137,19 @@ func (r *Reader) once(ctx context.Context, method, uri, byteRange string) (*http
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusPartialContent {
 		return resp, nil
 	}
-	defer resp.Body.Close()
-	if code := refusal(resp); code != "" {
-		return nil, &vmimage.Refused{Code: code}
-	}
-	return nil, fmt.Errorf("storage at %s answers %d", req.URL.Host, resp.StatusCode)
+	resp.Body.Close()
+	return nil, &refusal{host: req.URL.Host, status: resp.StatusCode, reason: resp.Header.Get("x-ms-error-code")}
 }
+
+// refusal is an answer without a blob.
+type refusal struct {
+	host   string
+	status int
+	reason string // storage's own code
+}
+
+// Error implements error.
+func (r *refusal) Error() string { return fmt.Sprintf("storage at %s answers %d %s", r.host, r.status, r.reason) }
 
 // withoutLink leaves out the address of a failed call, which holds a signature (VMO-62).
 func withoutLink(err error) error {
@@ -122,18 +160,17 @@ func withoutLink(err error) error {
 	return err
 }
 
-// refusal is the check that an answer fails, empty when it is storage's own fault.
-func refusal(resp *http.Response) string {
-	reason := resp.Header.Get("x-ms-error-code")
+// code is the check that an answer fails, empty when it is storage's own fault.
+func (r *refusal) code() string {
 	switch {
-	case strings.Contains(reason, "Lease"):
+	case strings.Contains(r.reason, "Lease"):
 		return "DL-INUSE"
-	case reason == "AuthenticationFailed" || reason == "InvalidAuthenticationInfo":
+	case r.reason == "AuthenticationFailed" || r.reason == "InvalidAuthenticationInfo":
 		return "DL-SIG"
-	case reason == "ConditionNotMet" || reason == "ConditionHeadersNotSupported":
+	case r.reason == "ConditionNotMet" || r.reason == "ConditionHeadersNotSupported":
 		return "DL-COND"
 	}
-	switch resp.StatusCode {
+	switch r.status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return "SAS-AUTH"
 	case http.StatusNotFound, http.StatusGone:
@@ -141,7 +178,7 @@ func refusal(resp *http.Response) string {
 	case http.StatusConflict, http.StatusPreconditionFailed:
 		return "DL-INUSE"
 	}
-	if resp.StatusCode < 500 && resp.StatusCode != http.StatusRequestTimeout && resp.StatusCode != http.StatusTooManyRequests {
+	if r.status < 500 && r.status != http.StatusRequestTimeout && r.status != http.StatusTooManyRequests {
 		return "DL-BADURL"
 	}
 	return ""
@@ -149,10 +186,11 @@ func refusal(resp *http.Response) string {
 
 // blob reads ranges of one link.
 type blob struct {
-	reader *Reader
-	ctx    context.Context // of the check that opened it: a ReaderAt has no place for one
-	uri    string
-	length int64
+	reader  *Reader
+	ctx     context.Context // of the check that opened it: a ReaderAt has no place for one
+	uri     string
+	length  int64
+	version string // ETag that it was opened with
 }
 
 // ReadAt implements io.ReaderAt with one call.
@@ -170,7 +208,10 @@ func (b *blob) ReadAt(p []byte, at int64) (int, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusPartialContent && int64(len(want)) != b.length {
-		return 0, errors.New("storage does not give ranges")
+		return 0, errNoRanges
+	}
+	if resp.Header.Get("ETag") != b.version {
+		return 0, errChanged
 	}
 	n, err := io.ReadFull(resp.Body, want)
 	if err == nil && n < len(p) {
