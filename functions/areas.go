@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -117,7 +118,8 @@ func (w *wiring) mountOffers() error {
 	snapshots := store.NewSnapshots(w.files)
 	w.offers = store.NewOffers(w.db, snapshots)
 	uploaded := &packages.Service{
-		Uploads: uploads{w.files}, Reports: store.NewReports(w.files), Store: w.offers, Offers: w.offers, Processed: store.NewProcessed(w.files), Now: w.now,
+		Uploads: uploads{w.files}, Reports: store.NewReports(w.files), Store: w.offers, Offers: w.offers, Processed: store.NewProcessed(w.files),
+		Secrets: w.box, Links: remoteblob.New(w.elsewhere()), Now: w.now,
 	}
 	if w.clamd != "" {
 		uploaded.Scanner = malware.New(w.clamd)
@@ -148,11 +150,16 @@ func (w *wiring) mountOffers() error {
 	return w.mountSelfTest()
 }
 
+// elsewhere makes the guarded requests to the storage and the registries of publishers.
+func (w *wiring) elsewhere() http.RoundTripper {
+	return outbound.Transport(outbound.Options{AllowLoopback: w.dev})
+}
+
 // mountPackages mounts the validation of packages, and of what offers leave with their publisher.
 func (w *wiring) mountPackages(uploaded *packages.Service) {
 	w.mux.Mount("packages", (&packagesfn.Handler{Packages: uploaded}).Run, blobLimit)
-	packagesfn.NewReports(uploaded, w.files, w.now).Portal(w.portal)
-	elsewhere := outbound.Transport(outbound.Options{AllowLoopback: w.dev})
+	packagesfn.NewReports(uploaded, w.files, w.now, uuid.NewString).Portal(w.portal)
+	elsewhere := w.elsewhere()
 	checker := &assets.Checker{
 		Storage: remoteblob.New(elsewhere), Clouds: w.clouds, Tier1: w.tier1, Now: w.now,
 		Registries: func(l assets.Login) container.Registry {
@@ -162,6 +169,7 @@ func (w *wiring) mountPackages(uploaded *packages.Service) {
 		},
 	}
 	(&packagesfn.Assets{Checker: checker}).Portal(w.portal)
+	(&packagesfn.Definitions{Store: store.NewDefinitions(w.files)}).Portal(w.portal)
 }
 
 // mountSelfTest mounts the self-test of virtual machine images.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -140,6 +141,11 @@ func (u uploads) OpenPackage(ctx context.Context, name string) (packages.Upload,
 		return packages.Upload{}, err
 	}
 	return packages.Upload{ReaderAt: blob, Size: blob.Size, ETag: blob.ETag, Close: blob.Close}, nil
+}
+
+// PutPackage implements packages.Uploads.
+func (u uploads) PutPackage(ctx context.Context, name string, content []byte) error {
+	return u.files.Put(ctx, "packages", name, bytes.NewReader(content), "application/octet-stream")
 }
 
 // contacts finds the people to mail about a publisher's offers: its owners (PUB-64).

@@ -23,7 +23,6 @@ import (
 	"stoa/shared/fault"
 	"stoa/shared/message"
 	"stoa/shared/offer"
-	"stoa/shared/packages"
 	"stoa/shared/publish"
 	"stoa/shared/store"
 	"stoa/shared/store/storetest"
@@ -65,17 +64,6 @@ type marked struct{}
 
 func (marked) Seal(plain, where string) (string, error) { return "sealed(" + where + ")" + plain, nil }
 
-// uploads opens packages of the twin.
-type uploads struct{ blobs *blobstest.Account }
-
-func (u uploads) OpenPackage(ctx context.Context, name string) (packages.Upload, error) {
-	b, err := u.blobs.Open(ctx, "packages", name)
-	if err != nil {
-		return packages.Upload{}, err
-	}
-	return packages.Upload{ReaderAt: b, Size: b.Size, ETag: b.ETag, Close: b.Close}, nil
-}
-
 // certifier answers what the test says, else passed.
 type certifier struct{ result publish.Result }
 
@@ -91,7 +79,6 @@ type bench struct {
 	publish   *publish.Service
 	store     *store.Offers
 	certifier *certifier
-	packages  *packages.Service
 	grants    *grants
 
 	mu  sync.Mutex
@@ -111,7 +98,6 @@ func newBench(t *testing.T) *bench {
 	db, outbox := storetest.NewTwin(b.clock)
 	snapshots := store.NewSnapshots(b.blobs)
 	b.outbox, b.store = outbox, store.NewOffers(db, snapshots)
-	b.packages = &packages.Service{Uploads: uploads{b.blobs}, Reports: store.NewReports(b.blobs), Store: b.store, Offers: b.store, Processed: store.NewProcessed(b.blobs), Now: b.clock}
 	b.publish = &publish.Service{Store: b.store, Snapshots: snapshots, Certifier: b.certifier, Contacts: owners{}, Now: b.clock}
 	h := offers.New(offers.Deps{
 		Offers:  &offer.Service{Store: b.store, Sealer: marked{}, Registrations: b.store, Now: b.clock},

@@ -40,6 +40,10 @@ func (u *uploads) OpenPackage(ctx context.Context, name string) (packages.Upload
 	return packages.Upload{ReaderAt: b, Size: b.Size, ETag: b.ETag, Close: b.Close}, nil
 }
 
+func (u *uploads) PutPackage(ctx context.Context, name string, content []byte) error {
+	return u.blobs.Put(ctx, "packages", name, bytes.NewReader(content), "")
+}
+
 // azureApplications says that every offer is one.
 type azureApplications struct{}
 

@@ -40,12 +40,13 @@ type Reports struct {
 	packages *packages.Service
 	links    Links
 	now      func() time.Time
+	newID    func() string
 	busy     chan struct{} // a place for each dry run, whose package is held in memory
 }
 
 // NewReports makes the handler.
-func NewReports(p *packages.Service, links Links, now func() time.Time) *Reports {
-	return &Reports{packages: p, links: links, now: now, busy: make(chan struct{}, maxDryRuns)}
+func NewReports(p *packages.Service, links Links, now func() time.Time, newID func() string) *Reports {
+	return &Reports{packages: p, links: links, now: now, newID: newID, busy: make(chan struct{}, maxDryRuns)}
 }
 
 // Portal mounts the routes.
@@ -53,6 +54,7 @@ func (h *Reports) Portal(g *web.Group) {
 	const one = "/portal/v1/publishers/{publisherId}/offers/{offerId}"
 	g.Handle(http.MethodGet, one+"/packages/{name}/report", web.Publisher(mayRead), h.report)
 	g.Handle(http.MethodGet, one+"/packages/{name}/content", web.Publisher(mayRead), h.content)
+	g.Handle(http.MethodPost, one+"/packages/validate-url", web.Publisher(mayUpload), h.follow)
 	g.Handle(http.MethodPost, one+"/packages:validate", web.Publisher(mayUpload), h.dryRun)
 }
 
@@ -130,6 +132,20 @@ func write(w http.ResponseWriter, contentType string, render func(io.Writer) err
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	_, err := w.Write(body.Bytes())
 	return err
+}
+
+// follow takes the link to a package that stays with its publisher (04, 6.3): 202 with the name under which its report
+// will be.
+func (h *Reports) follow(w http.ResponseWriter, r *http.Request) error {
+	var in packages.Link
+	if err := web.Decode(r, &in); err != nil {
+		return err
+	}
+	name, err := h.packages.Follow(r.Context(), r.PathValue("publisherId"), r.PathValue("offerId"), h.newID(), in)
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusAccepted, map[string]string{"id": name})
 }
 
 // validationItem is a finding in the form of the submission API (02, 3.4).

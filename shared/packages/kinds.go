@@ -45,16 +45,17 @@ type kind struct {
 
 // Kinds that other names refer to.
 const (
-	AzureApplication = "AzureApplication"
-	businessCentral  = "Dynamics365BusinessCentral"
-	operations       = "Dynamics365Operations"
-	visual           = "PowerBIVisual"
+	AzureApplication   = "AzureApplication"
+	businessCentral    = "Dynamics365BusinessCentral"
+	customerEngagement = "Dynamics365CustomerEngagement"
+	operations         = "Dynamics365Operations"
+	visual             = "PowerBIVisual"
 )
 
 // kinds are the offer types with packages. The first whose extensions fit is that of a package without a type.
 var kinds = []kind{
 	{AzureApplication, []string{".zip", ".json"}, validateAzureApplication},
-	{"Dynamics365CustomerEngagement", []string{".zip"}, validateCustomerEngagement},
+	{customerEngagement, []string{".zip"}, validateCustomerEngagement},
 	{operations, []string{".zip", ".xls", ".xlsx"}, validateOperations},
 	{businessCentral, []string{".app"}, validateExtension},
 	{visual, []string{".pbiviz", ".pbix"}, validateVisual},

@@ -14,10 +14,10 @@ import (
 // that is too long for the scanner is a warning; a scanner that is away is an error, so that the package waits.
 func (r *run) scan(ctx context.Context) error {
 	r.record.Malware = NotScanned
-	if r.Scanner == nil {
+	if r.Scanner == nil || r.subject.Bytes == nil {
 		return nil
 	}
-	files := []*content.File{single(Package{Name: r.record.Name, Bytes: r.upload, Size: r.upload.Size})}
+	files := []*content.File{single(r.subject)}
 	if r.tree != nil {
 		files = r.tree.Files()
 	}

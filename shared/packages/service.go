@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"stoa/shared/fault"
 	"stoa/shared/packages/content"
+	"stoa/shared/packages/dynamics"
 	"stoa/shared/packages/finding"
 )
 
@@ -22,9 +24,10 @@ type Upload struct {
 	Close func() error
 }
 
-// Uploads opens uploaded packages. NotFound when it is gone.
+// Uploads opens uploaded packages. NotFound when it is gone. What is put is uploaded like what a publisher puts.
 type Uploads interface {
 	OpenPackage(ctx context.Context, name string) (Upload, error)
+	PutPackage(ctx context.Context, name string, content []byte) error
 }
 
 // Reports keeps reports. Putting the same report again is no error.
@@ -64,6 +67,8 @@ type Service struct {
 	Store     Store
 	Offers    Offers
 	Processed Processed
+	Secrets   Secrets
+	Links     dynamics.Links
 	Scanner   Scanner // nil: packages are not scanned, and their records say so
 	Now       func() time.Time
 }
@@ -75,6 +80,7 @@ type run struct {
 	version string // of the blob, short
 	upload  Upload
 	report  *finding.Report
+	subject Package // what is looked at: the upload, or what it leads to
 	tree    *content.Tree
 	record  Record
 	beside  map[Slot]Package // other uploads of the offer that it is validated with
@@ -155,13 +161,20 @@ func (r *run) whole(ctx context.Context, publisherID, offerID, name string) (Rec
 	r.opened = append(r.opened, r.upload)
 	defer r.close()
 	r.record = Record{PublisherID: publisherID, OfferID: offerID, Name: name, ETag: r.upload.ETag, At: s.Now().UTC(), Type: kindOf(offerType, slotOf(name), name).name}
+	if strings.HasSuffix(name, linkEnding) {
+		r.record.Type = customerEngagement
+	}
 	if err := r.siblings(ctx); err != nil {
 		return Record{}, err
 	}
 	r.version = r.fingerprint()
 	r.record.Report = r.blob + "/" + r.version + ".json"
-	p := Package{Name: fileNameOf(name), Slot: slotOf(name), Bytes: r.upload, Size: r.upload.Size}
-	r.report, r.tree, err = validate(ctx, offerType, p, Options{Now: s.Now(), Beside: r.beside})
+	if strings.HasSuffix(name, linkEnding) {
+		err = r.follow(ctx)
+	} else {
+		r.subject = Package{Name: fileNameOf(name), Slot: slotOf(name), Bytes: r.upload, Size: r.upload.Size}
+		r.report, r.tree, err = validate(ctx, offerType, r.subject, Options{Now: s.Now(), Beside: r.beside})
+	}
 	if err != nil {
 		return Record{}, fmt.Errorf("validate package %s: %w", r.blob, err)
 	}

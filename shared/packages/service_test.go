@@ -42,6 +42,11 @@ func (s *shelf) OpenPackage(context.Context, string) (packages.Upload, error) {
 	return packages.Upload{ReaderAt: bytes.NewReader(s.upload), Size: int64(len(s.upload)), ETag: "v1", Close: func() error { return nil }}, nil
 }
 
+func (s *shelf) PutPackage(_ context.Context, _ string, content []byte) error {
+	s.upload = content
+	return nil
+}
+
 func (s *shelf) PutReport(_ context.Context, name string, report []byte) error {
 	s.reports[name] = report
 	return nil

@@ -29,6 +29,9 @@ func (s *Service) provision(ctx context.Context, sub *Submission, c *offer.Conte
 		if err != nil {
 			return outcome{}, fmt.Errorf("package of plan %s: %w", p.ID, err)
 		}
+		if why == "" && record.Type != packages.AzureApplication {
+			why = "it is no package of an Azure application"
+		}
 		if why == "" && live && record.ETag != sub.Packages[p.ID] {
 			why = "it was uploaded again after the preview was made"
 		}

@@ -63,7 +63,7 @@ func (p *ports) Accepted(_ context.Context, publisherID, offerID, name string) (
 	if p.versions[name] == "" {
 		return packages.Record{}, "it was not validated yet", nil
 	}
-	return packages.Record{PublisherID: publisherID, OfferID: offerID, Name: name, ETag: p.versions[name]}, "", nil
+	return packages.Record{PublisherID: publisherID, OfferID: offerID, Name: name, Type: packages.AzureApplication, ETag: p.versions[name]}, "", nil
 }
 
 func (p *ports) Open(sealed, where string) (string, error) {

@@ -32,7 +32,7 @@ func unreachable(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("read a linked package: %w", ctx.Err())
 	case errors.As(err, &no):
-		return &dynamics.Unreachable{Status: no.status, Why: fmt.Sprintf("at %s answers %d %s", no.host, no.status, no.reason)}
+		return &dynamics.Unreachable{Status: no.status, Why: no.why()}
 	case errors.Is(err, errNoLength):
 		return &dynamics.Unreachable{Why: "does not say how long the file is"}
 	case errors.Is(err, errNoRanges):

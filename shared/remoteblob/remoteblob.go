@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -138,8 +139,11 @@ func (r *Reader) once(ctx context.Context, method, uri, byteRange string) (*http
 		return resp, nil
 	}
 	resp.Body.Close()
-	return nil, &refusal{host: req.URL.Host, status: resp.StatusCode, reason: resp.Header.Get("x-ms-error-code")}
+	return nil, &refusal{host: req.URL.Host, status: resp.StatusCode, reason: reasonForm.FindString(resp.Header.Get("x-ms-error-code"))}
 }
+
+// reasonForm is what storage's codes are made of; what else strangers answer is not repeated.
+var reasonForm = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
 
 // refusal is an answer without a blob.
 type refusal struct {
@@ -149,7 +153,12 @@ type refusal struct {
 }
 
 // Error implements error.
-func (r *refusal) Error() string { return fmt.Sprintf("storage at %s answers %d %s", r.host, r.status, r.reason) }
+func (r *refusal) Error() string { return "storage " + r.why() }
+
+// why goes on after "The storage".
+func (r *refusal) why() string {
+	return strings.TrimSpace(fmt.Sprintf("at %s answers %d %s", r.host, r.status, r.reason))
+}
 
 // withoutLink leaves out the address of a failed call, which holds a signature (VMO-62).
 func withoutLink(err error) error {

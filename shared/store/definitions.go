@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"stoa/shared/fault"
 	"stoa/shared/packages/managedapp"
 	"stoa/shared/publish"
 )
@@ -44,6 +45,9 @@ func (s *Definitions) PutDefinition(ctx context.Context, n publish.DefinitionNam
 // Definition reads a definition. NotFound.
 func (s *Definitions) Definition(ctx context.Context, n publish.DefinitionName) (d managedapp.Definition, err error) {
 	raw, err := s.blobs.Read(ctx, definitionBlobs, definitionBlob(n), maxDefinition)
+	if fault.Is(err, fault.Invalid) { // a name that no blob can have
+		err = fault.New(fault.NotFound, "NotFound", "planId", "There is no such definition.").Because(err)
+	}
 	if err != nil {
 		return d, err
 	}

@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"image"
+	"image/png"
 	"io"
 	"maps"
 	"net/http"
@@ -209,6 +211,87 @@ func TestAzureApplicationPackages(t *testing.T) {
 	}
 }
 
+// asset puts a file on the listing.
+func (s *shelf) asset(kind string, content []byte) {
+	s.t.Helper()
+	var link struct {
+		File string `json:"file"`
+		URL  string `json:"uploadUrl"`
+	}
+	require.NoError(s.t, s.do(http.MethodPost, s.path+"/uploads", object{"kind": kind, "fileName": kind + ".png"}, http.StatusCreated).Decode(&link))
+	_, err := s.client.Do(s.t.Context(), trade.Request{As: trade.Nobody, Method: http.MethodPut, Path: link.URL, Body: content,
+		Header: map[string]string{"x-ms-blob-type": "BlockBlob"}}, http.StatusCreated)
+	require.NoError(s.t, err)
+	s.do(http.MethodPut, s.path+"/listing/assets", object{"kind": kind, "file": link.File}, http.StatusOK)
+}
+
+// published submits the offer and waits for a status.
+func (s *shelf) published(act, status string) {
+	s.t.Helper()
+	s.do(http.MethodPost, s.path+act, nil, http.StatusAccepted)
+	var got struct{ Status string }
+	require.Eventually(s.t, func() bool {
+		got.Status = ""
+		return s.do(http.MethodGet, s.path+"/overview", nil, http.StatusOK).Decode(&got) == nil && got.Status == status
+	}, 30*time.Second, 50*time.Millisecond, "the offer is %s", &got.Status)
+}
+
+// Chapter 02, walks 3 and 6: a managed application, from its technical configuration to the definition that customers
+// deploy from.
+func TestManagedApplicationDefinition(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "managed-app", "AzureApplication")
+	configuration := func(version, parameters, sku string) object {
+		return object{"technicalConfiguration": object{
+			"version": version, "deploymentMode": "Incremental", "notificationEndpointUri": "https://contoso.com",
+			"publicAzureTenantID":       "50c464d3-4930-494c-963c-1e951d15360e",
+			"publicAzureAuthorizations": []object{{"principalID": "d6b7fbd3-4d99-43fe-8a7a-f13aef11dc18", "roleDefinitionID": "Owner"}},
+			"policies":                  []object{{"policyName": "audit", "policyDefinitionID": "AzureSqlServerAuditSettings", "policyParameters": parameters, "policySku": sku}},
+		}}
+	}
+	s.do(http.MethodPost, s.path+"/plans", object{"planId": "gold", "name": "Gold", "description": "The best.", "planType": "managed-application"}, http.StatusCreated)
+	var refused struct {
+		Error struct {
+			Details []struct{ Code, Target string }
+		}
+	}
+	require.NoError(t, s.do(http.MethodPut, s.path+"/plans/gold", configuration("1.0.9", "", "Free"), http.StatusBadRequest).Decode(&refused)) // walk 3
+	require.Len(t, refused.Error.Details, 2, "AZA-65, AZA-66: %+v", refused)
+	const parameters = `{"retentionDays":{"value":"90"}}`
+	s.do(http.MethodPut, s.path+"/plans/gold", configuration("1.0.9", parameters, "Standard"), http.StatusOK)
+
+	require.Equal(t, "Processed", s.validated("", "gold.zip", azureApp(t, nil)).State)
+	s.do(http.MethodPut, s.path+"/plans/gold", object{"packageFile": "contoso/managed-app/gold.zip"}, http.StatusOK)
+	s.do(http.MethodPut, s.path+"/pages/offerSetup", object{"leadDestination": object{"leadDestination": "none"}}, http.StatusOK)
+	s.do(http.MethodPut, s.path+"/pages/properties", object{"listing": object{"categories": []string{"compute"}}}, http.StatusOK)
+	s.do(http.MethodPut, s.path+"/pages/offerListing", object{"listing": object{"name": "Managed", "searchResultsSummary": "Managed.",
+		"description": "<p>Managed.</p>", "privacyPolicyUrl": "https://contoso.example/privacy"}}, http.StatusOK)
+	var logo bytes.Buffer
+	require.NoError(t, png.Encode(&logo, image.NewGray(image.Rect(0, 0, 216, 216))))
+	s.asset("largeLogo", logo.Bytes())
+	s.published("/publish", "Preview")
+	s.published("/golive", "Live")
+	read := func(version string) (d struct {
+		PackageFileURI string `json:"packageFileUri"`
+		Authorizations []struct{ PrincipalID, RoleDefinitionID string }
+	}) {
+		require.NoError(t, s.do(http.MethodGet, s.path+"/plans/gold/applicationDefinition?version="+version, nil, http.StatusOK).Decode(&d))
+		return d
+	}
+	first := read("1.0.9")
+	require.Len(t, first.Authorizations, 1, "AZA-68")
+	require.Equal(t, "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", first.Authorizations[0].RoleDefinitionID, "AZA-62")
+	require.True(t, strings.HasPrefix(first.PackageFileURI, "processed/contoso/managed-app/gold.zip/"), "CUA-10: the stamped copy, found %s", first.PackageFileURI)
+
+	s.do(http.MethodPut, s.path+"/plans/gold", configuration("1.1", parameters, "Standard"), http.StatusBadRequest) // walk 6
+	s.validated("", "gold.zip", azureApp(t, map[string]string{"more.txt": "more"}))
+	s.published("/publish", "AttentionNeeded") // AZA-51
+	s.do(http.MethodPut, s.path+"/plans/gold", configuration("1.0.10", parameters, "Standard"), http.StatusOK)
+	s.published("/publish", "Preview")
+	require.NotEqual(t, first.PackageFileURI, read("1.0.10").PackageFileURI)
+	require.Equal(t, first, read("1.0.9"), "what is live stays as it is")
+}
+
 // Chapter 04, walks 7 and 10: the uploads of an offer are validated together.
 func TestPackagesInSlots(t *testing.T) {
 	t.Parallel()
@@ -225,6 +308,18 @@ func TestPackagesInSlots(t *testing.T) {
 	s.validated("pbiviz", "radar.pbiviz", packagestest.Visual(t, "radarABC123", "1.1.0.0"))
 	s.report("pbix@radar.pbix", func(r packageReport) bool { return slices.Equal(r.codes(), []string{"PBIX_VISUAL_VERSION"}) })
 	require.Equal(t, "Processed", s.validated("pbix", "radar.pbix", packagestest.SampleReport(t, "radarABC123", "1.1.0.0")).State, "PBV-21")
+}
+
+// Chapter 04, walk 4: a link is looked at before it is followed.
+func TestPackageByLink(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "linked-app", "SaaS")
+	var kept struct{ ID string }
+	far := marketplace.Clock.Now().UTC().AddDate(5, 0, 0).Format(time.RFC3339)
+	require.NoError(t, s.do(http.MethodPost, s.path+"/packages/validate-url", object{"url": "https://acct.blob.core.windows.net/pkg/Contoso_F365.zip?sv=2020-08-04&sr=b&sp=rl&sig=x&se=" + far},
+		http.StatusAccepted).Decode(&kept))
+	got := s.report(kept.ID, func(packageReport) bool { return true })
+	require.Equal(t, []string{"CE_SAS_NOT_READ_ONLY"}, got.codes(), "DYN-37")
 }
 
 // A package is validated without being kept (02, 6.1).
@@ -269,18 +364,18 @@ func TestAssetDryRuns(t *testing.T) {
 	}
 	now := marketplace.Clock.Now().UTC()
 	stamp := func(at time.Time) string { return strings.ReplaceAll(at.Format("2006-01-02T15:04:05Z"), ":", "%3A") }
-	image := func(uri string) object {
+	disk := func(uri string) object {
 		return object{"generation": 1, "diskVersion": "1.0.0", "osFamily": "Linux", "os": object{"kind": "sas", "uri": uri}}
 	}
 	const blob = "https://st00009.blob.core.windows.net/vhds/contoso.vhd?sv=2020-08-04"
 	good := blob + "&st=" + stamp(now.Add(-48*time.Hour)) + "&se=" + stamp(now.Add(2000*24*time.Hour)) + "&sr=c&sp=rl&sig=a%2Bb%3D"
-	result, codes := verdict("/images/validate", image(good)) // walk 1
+	result, codes := verdict("/images/validate", disk(good)) // walk 1
 	require.Equal(t, "Pass", result)
 	require.Empty(t, codes)
-	_, codes = verdict("/images/validate", image(strings.Replace(good, stamp(now.Add(2000*24*time.Hour)), stamp(now.Add(20*24*time.Hour)), 1)))
+	_, codes = verdict("/images/validate", disk(strings.Replace(good, stamp(now.Add(2000*24*time.Hour)), stamp(now.Add(20*24*time.Hour)), 1)))
 	require.Len(t, codes, 1)
 	require.Contains(t, []string{"SAS-EXPIRY", "SAS-EXPIRED"}, codes[0], "VMO-75")
-	result, codes = verdict("/images/validate", image("https://st00009.blob.core.windows.net/vhds/my%20disk.vhd?sv=2020-08-04&st=2021-11-21&se=2022-01-01&sr=b&sp=rwl&sig=x"))
+	result, codes = verdict("/images/validate", disk("https://st00009.blob.core.windows.net/vhds/my%20disk.vhd?sv=2020-08-04&st=2021-11-21&se=2022-01-01&sr=b&sp=rwl&sig=x"))
 	require.Equal(t, "Fail", result)
 	require.Equal(t, []string{"SAS-SPACE", "SAS-DATEFORM", "SAS-PERM-EXTRA", "SAS-CONTAINER"}, codes, "walk 2")
 

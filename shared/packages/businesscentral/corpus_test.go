@@ -8,8 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,14 +21,7 @@ import (
 )
 
 // base is the clean submission that the cases change.
-func base(t testing.TB) []packagestest.File {
-	t.Helper()
-	dir := t.TempDir()
-	raw, err := os.ReadFile("testdata/base.txt")
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "base.txt"), raw, 0o600))
-	return packagestest.Corpus(t, dir)[0].Files
-}
+func base(t testing.TB) []packagestest.File { return packagestest.Base(t, "testdata/base.txt") }
 
 // cms is signed data by its outermost form.
 func cms(t testing.TB, kind ...int) []byte {
@@ -100,28 +91,15 @@ func block(t testing.TB, at uint32, broken string) []byte {
 	return append(out, "NXSB"...)
 }
 
-// slots are the files of a case: the base, changed by its options and with its own files in place of the base's.
+// slots are the files of a case, with these options beside those of packagestest.Changed:
 //
-//	without=NAME…            files, or whole archives, that are left out
 //	rename=OLD NEW           an archive that has another name
-//	edit NAME=OLD => NEW     a text in a file that is replaced
 //	bytes NAME=HOW           an archive that is broken in a way of extension
 func slots(t testing.TB, clean []packagestest.File, c packagestest.Case) map[string]*businesscentral.File {
 	t.Helper()
 	inside := map[string][]archivetest.File{}
-	for _, f := range append(slices.Clone(clean), c.Files...) {
+	for _, f := range packagestest.Changed(t, clean, c) {
 		slot, rest, _ := strings.Cut(f.Name, "!/")
-		isBase := slices.Contains(clean, f)
-		replaced := slices.ContainsFunc(c.Files, func(own packagestest.File) bool { return own.Name == f.Name })
-		left := strings.Fields(c.Options["without"])
-		if isBase && (replaced || slices.Contains(left, slot) || slices.Contains(left, f.Name)) {
-			continue
-		}
-		if edit, ok := c.Options["edit "+f.Name]; ok {
-			old, with, _ := strings.Cut(edit, " =>")
-			require.Contains(t, f.Text, old, c.Name)
-			f.Text = strings.ReplaceAll(f.Text, old, strings.TrimPrefix(with, " "))
-		}
 		inside[slot] = append(inside[slot], archivetest.File{Name: rest, Bytes: []byte(f.Text)})
 	}
 	out := map[string]*businesscentral.File{}
@@ -200,6 +178,7 @@ func TestSubmissions(t *testing.T) {
 			}
 		})
 	}
+	packagestest.Breaks(t, cases, "DYN-49", "DYN-52", "DYN-53", "DYN-54")
 	packagestest.Covers(t, cases, func(c finding.Code) bool {
 		return strings.HasPrefix(c.Code, "BC_") || strings.HasPrefix(c.Code, "AVS") || strings.HasPrefix(c.Code, "AS0")
 	})
@@ -223,25 +202,12 @@ func TestFacts(t *testing.T) {
 	require.Equal(t, []string{"library.zip!/Contoso Library.app", "22222222-2222-4222-8222-222222222222"}, []string{facts.Extensions[1].File, facts.Extensions[1].ID})
 }
 
-// brokenReader fails like a store that is away, after some bytes.
-type brokenReader struct {
-	io.ReaderAt
-	good int64
-}
-
-func (r brokenReader) ReadAt(p []byte, at int64) (int, error) {
-	if at+int64(len(p)) > r.good {
-		return 0, io.ErrClosedPipe
-	}
-	return r.ReaderAt.ReadAt(p, at)
-}
-
 // TestSource tells a store that fails from a file that is broken, wherever it fails.
 func TestSource(t *testing.T) {
 	t.Parallel()
 	main := slots(t, base(t), packagestest.Case{})["main.app"]
 	for _, good := range []int64{0, 40, 44, main.Size - 100, main.Size - 1} {
-		f := &businesscentral.File{Name: "main.app", Bytes: brokenReader{main.Bytes, good}, Size: main.Size}
+		f := &businesscentral.File{Name: "main.app", Bytes: packagestest.Failing{ReaderAt: main.Bytes, Good: good}, Size: main.Size}
 		report := finding.New("")
 		_, err := businesscentral.Validate(context.Background(), businesscentral.Submission{Main: f}, businesscentral.Options{}, report)
 		require.ErrorIs(t, err, io.ErrClosedPipe, "%d bytes", good)

@@ -149,7 +149,7 @@ func (r Repository) CheckImages(ctx context.Context, from Registry, report *find
 	digests := map[string]string{}
 	for _, tag := range r.Tags {
 		image, err := from.Image(ctx, r.Name, tag)
-		if code, is := refusal(err); is {
+		if code, is := c.refusal(err); is {
 			c.add(code, at(tag), "The registry %s has no %s:%s for us.", r.Registry, r.Name, tag)
 			if code != "TagNotFound" {
 				return nil, nil // what holds for one tag holds for all

@@ -123,6 +123,7 @@ func imagesOfTags(t *testing.T) {
 	}{
 		{"CON-37 complete", container.Container, two, container.Repository{}, []string{}},
 		{"CON-31 no access", container.Container, images{"latest": {Platform: "RegistryAuthFailed"}, "1.0.1": {Platform: "RegistryAuthFailed"}}, container.Repository{}, []string{"RegistryAuthFailed"}},
+		{"IOT-9 no access", container.IoTEdge, images{"latest": {Platform: "RegistryAuthFailed"}, "1.0.1": {Platform: "RegistryAuthFailed"}}, container.Repository{}, []string{"RegistryAccessDenied"}},
 		{"CON-31 no registry", container.Container, images{"latest": {Platform: "RegistryNotFound"}}, container.Repository{}, []string{"RegistryNotFound"}},
 		{"CON-31 no repository", container.Container, images{"latest": {Platform: "RepositoryNotFound"}}, container.Repository{}, []string{"RepositoryNotFound"}},
 		{"CON-31 a tag is missing", container.Container, single, container.Repository{Tags: []string{"1.0.1", "2.0.0", "latest"}}, []string{"TagNotFound"}},
@@ -181,4 +182,22 @@ func TestRepository(t *testing.T) {
 	packagestest.Covers(t, []packagestest.Case{{}}, func(c finding.Code) bool {
 		return !strings.Contains(c.Code, "_") && (strings.HasPrefix(c.Rule, "CON-") || strings.HasPrefix(c.Rule, "IOT-"))
 	}, slices.Collect(maps.Keys(covered))...)
+}
+
+// FuzzTags: any tags give findings and no panic, whatever the registry has under them.
+func FuzzTags(f *testing.F) {
+	f.Add("latest", "1.0.1", "1.0.1-linux-x64", "sha256:a")
+	f.Add("latest", "999999999.0.0", "1.0", "")
+	f.Fuzz(func(t *testing.T, one, two, three, digest string) {
+		for _, kind := range []container.Kind{container.Container, container.IoTEdge} {
+			r := container.Repository{
+				Kind: kind, Registry: one, Name: two, Tags: []string{one, two, three}, Published: map[string]string{three: digest, one: digest}, Platforms: []string{three},
+			}
+			report := finding.New("")
+			r.CheckTags(report)
+			from := images{one: list("L", "amd"+digest, "arm"+digest), two: image("d"+digest, three), three: list("d"+digest, "amd1")}
+			_, err := r.CheckImages(t.Context(), from, report)
+			require.NoError(t, err)
+		}
+	})
 }

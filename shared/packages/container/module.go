@@ -7,13 +7,17 @@ import (
 	"strings"
 )
 
-// refusal is the code of a refusal.
-func refusal(err error) (string, bool) {
+// refusal is the code of a refusal. A registry that does not let us in has a code of its own where a module is asked
+// for (IOT-9).
+func (c *check) refusal(err error) (string, bool) {
 	var r *Refused
-	if errors.As(err, &r) {
-		return r.Code, true
+	switch {
+	case !errors.As(err, &r):
+		return "", false
+	case c.Kind == IoTEdge && r.Code == "RegistryAuthFailed":
+		return "RegistryAccessDenied", true
 	}
-	return "", false
+	return r.Code, true
 }
 
 // checkModule looks at what holds for IoT Edge modules alone.

@@ -38,7 +38,7 @@ func asset(t testing.TB, c packagestest.Case) dynamics.File {
 		for _, f := range c.Files {
 			list = append(list, packagestest.File{Name: f.Name, Text: plain(t, f.Text)})
 		}
-		content = packed(t, list)
+		content = packagestest.Packed(t, list)
 	}
 	f := dynamics.File{Name: c.Options["name"], Bytes: bytes.NewReader(content), Size: int64(len(content))}
 	if f.Name == "" {
@@ -54,7 +54,9 @@ func asset(t testing.TB, c packagestest.Case) dynamics.File {
 
 func TestAssets(t *testing.T) {
 	t.Parallel()
-	for _, c := range packagestest.Corpus(t, "testdata/assets") {
+	cases := packagestest.Corpus(t, "testdata/assets")
+	packagestest.Breaks(t, cases, "DYN-43")
+	for _, c := range cases {
 		report := finding.New("Dynamics365Operations")
 		_, err := dynamics.ValidateAssets(context.Background(), asset(t, c), report)
 		require.NoError(t, err, c.Name)
@@ -114,8 +116,8 @@ func TestFunctional(t *testing.T) {
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	const ole = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-	docx := string(packed(t, []packagestest.File{{Name: "word/document.xml", Text: "x"}}))
-	xlsx := string(packed(t, []packagestest.File{{Name: "xl/workbook.xml", Text: "x"}}))
+	docx := string(packagestest.Packed(t, []packagestest.File{{Name: "word/document.xml", Text: "x"}}))
+	xlsx := string(packagestest.Packed(t, []packagestest.File{{Name: "xl/workbook.xml", Text: "x"}}))
 	for _, row := range []struct {
 		name, file, text string
 		pdf, any         []string // found when only a PDF is allowed, and when Word is as well

@@ -4,16 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
-	"image"
-	"image/color"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,70 +13,42 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stoa/shared/packages/archive"
-	"stoa/shared/packages/archive/archivetest"
 	"stoa/shared/packages/dynamics"
 	"stoa/shared/packages/finding"
 	"stoa/shared/packages/packagestest"
 )
 
 // base is the clean package that the cases change.
-func base(t testing.TB) []packagestest.File {
-	t.Helper()
-	dir := t.TempDir()
-	raw, err := os.ReadFile("testdata/base.txt")
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "base.txt"), raw, 0o600))
-	return packagestest.Corpus(t, dir)[0].Files
-}
+func base(t testing.TB) []packagestest.File { return packagestest.Base(t, "testdata/base.txt") }
 
-// files are the files of a case: the base, changed by its options and with its own files in place of the base's.
+// files are the files of a case, with these options beside those of packagestest.Changed:
 //
-//	without=NAME…            files that are left out
 //	rename=OLD NEW           one that has another name
-//	edit NAME=OLD => NEW     texts in one that are replaced, several with ";;" between them
 //	utf-16=NAME              one that is written in UTF-16
 //	folder=NAME              everything lies in a folder
 //	wrap=ARCHIVE…            everything lies in each of the archives, with the case's own files beside them
-//	empty=yes                nothing of the base
 func files(t testing.TB, clean []packagestest.File, c packagestest.Case) []packagestest.File {
 	t.Helper()
-	var out []packagestest.File
-	for _, f := range clean {
-		replaced := slices.ContainsFunc(c.Files, func(own packagestest.File) bool {
-			return own.Name == f.Name || strings.HasPrefix(f.Name, own.Name+"!/")
-		})
-		if c.Options["empty"] == "" && !replaced && !slices.Contains(strings.Fields(c.Options["without"]), f.Name) {
-			out = append(out, f)
-		}
+	var beside []packagestest.File
+	if c.Options["wrap"] != "" {
+		beside, c.Files = c.Files, nil
 	}
-	if c.Options["wrap"] == "" {
-		out = append(out, c.Files...)
-	}
+	out := packagestest.Changed(t, clean, c)
 	for i := range out {
-		change(t, &out[i], c)
+		change(&out[i], c)
 	}
 	if c.Options["wrap"] == "" {
 		return out
 	}
-	wrapped := slices.Clone(c.Files)
 	for _, archive := range strings.Fields(c.Options["wrap"]) {
 		for _, f := range out {
-			wrapped = append(wrapped, packagestest.File{Name: archive + "!/" + f.Name, Text: f.Text})
+			beside = append(beside, packagestest.File{Name: archive + "!/" + f.Name, Text: f.Text})
 		}
 	}
-	return wrapped
+	return beside
 }
 
-func change(t testing.TB, f *packagestest.File, c packagestest.Case) {
-	t.Helper()
-	if edits, ok := c.Options["edit "+f.Name]; ok {
-		for _, edit := range strings.Split(edits, " ;; ") {
-			old, with, found := strings.Cut(strings.ReplaceAll(edit, `\n`, "\n"), " =>")
-			require.True(t, found, c.Name)
-			require.Contains(t, f.Text, old, c.Name)
-			f.Text = strings.ReplaceAll(f.Text, old, strings.TrimPrefix(with, " "))
-		}
-	}
+func change(f *packagestest.File, c packagestest.Case) {
 	if c.Options["utf-16"] == f.Name {
 		f.Text = utf16le(f.Text)
 	}
@@ -103,42 +66,6 @@ func utf16le(s string) string {
 		_ = binary.Write(&b, binary.LittleEndian, u)
 	}
 	return b.String()
-}
-
-// packed is the archive of the files. A text "image png 32 32" is a picture of that size, cut off after so many bytes
-// when there is a number behind it.
-func packed(t testing.TB, files []packagestest.File) []byte {
-	t.Helper()
-	out := make([]archivetest.File, len(files))
-	for i, f := range files {
-		out[i] = archivetest.File{Name: f.Name, Bytes: []byte(f.Text)}
-		if strings.HasPrefix(f.Text, "image ") {
-			out[i].Bytes = picture(t, f.Text)
-		}
-	}
-	return archivetest.Zip(t, out, nil)
-}
-
-func picture(t testing.TB, text string) []byte {
-	t.Helper()
-	var kind string
-	var width, height, most int
-	n, _ := fmt.Sscanf(text, "image %s %d %d %d", &kind, &width, &height, &most)
-	require.GreaterOrEqual(t, n, 3, text)
-	pixels := image.NewPaletted(image.Rect(0, 0, width, height), color.Palette{color.Black, color.White})
-	var b bytes.Buffer
-	switch kind {
-	case "png":
-		require.NoError(t, png.Encode(&b, pixels))
-	case "jpeg":
-		require.NoError(t, jpeg.Encode(&b, pixels, nil))
-	case "gif":
-		require.NoError(t, gif.Encode(&b, pixels, nil))
-	}
-	if most > 0 {
-		return b.Bytes()[:most]
-	}
-	return b.Bytes()
 }
 
 func options(t testing.TB, c packagestest.Case) dynamics.Options {
@@ -183,7 +110,7 @@ func TestPackages(t *testing.T) {
 	for _, c := range packagestest.Corpus(t, "testdata/corpus") {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			_, report := validate(t, packed(t, files(t, clean, c)), options(t, c))
+			_, report := validate(t, packagestest.Packed(t, files(t, clean, c)), options(t, c))
 			require.ElementsMatch(t, c.Findings, packagestest.Described(report), c.Title)
 			for _, f := range report.Findings {
 				require.Contains(t, c.Title+" DYN-40", f.Rule)
@@ -196,7 +123,7 @@ func TestPackages(t *testing.T) {
 // TestFacts is what a clean package says of itself.
 func TestFacts(t *testing.T) {
 	t.Parallel()
-	found, report := validate(t, packed(t, files(t, base(t), packagestest.Case{})), dynamics.Options{Now: time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC)})
+	found, report := validate(t, packagestest.Packed(t, files(t, base(t), packagestest.Case{})), dynamics.Options{Now: time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC)})
 	require.Empty(t, report.Findings)
 	require.Equal(t, []dynamics.Package{{
 		ProviderName: "Contoso", Anchor: "Contoso_F365_managed.zip", SupportedCountries: []string{"US", "CA", "DE"}, Locales: []int{1033, 1031},
@@ -213,24 +140,19 @@ func TestFacts(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	c := packagestest.Case{Options: map[string]string{"edit input.xml": `"1031" => "x"`, "utf-16": "input.xml"}}
-	_, report := validate(t, packed(t, files(t, base(t), c)), options(t, c))
+	_, report := validate(t, packagestest.Packed(t, files(t, base(t), c)), options(t, c))
 	require.Len(t, report.Findings, 1)
 	require.Equal(t, []int{17, 5}, []int{report.Findings[0].Line, report.Findings[0].Column})
 }
-
-// brokenReader fails like a store that is away.
-type brokenReader struct{ io.ReaderAt }
-
-func (brokenReader) ReadAt([]byte, int64) (int, error) { return 0, io.ErrClosedPipe }
 
 // TestSource tells a store that fails from a package that is broken.
 func TestSource(t *testing.T) {
 	t.Parallel()
 	report := finding.New("")
-	_, err := dynamics.ValidateAssets(context.Background(), dynamics.File{Name: "a.zip", Bytes: brokenReader{}, Size: 10}, report)
+	_, err := dynamics.ValidateAssets(context.Background(), dynamics.File{Name: "a.zip", Bytes: packagestest.Failing{}, Size: 10}, report)
 	require.ErrorIs(t, err, io.ErrClosedPipe)
 	require.Empty(t, report.Findings)
-	raw := packed(t, files(t, base(t), packagestest.Case{}))
+	raw := packagestest.Packed(t, files(t, base(t), packagestest.Case{}))
 	tree, err := archive.Open(context.Background(), bytes.NewReader(raw), int64(len(raw)), report)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -52,9 +52,7 @@ type Fetched struct {
 func Fetch(ctx context.Context, from Links, link string, now time.Time, report *finding.Report) (*Fetched, error) {
 	looked := finding.New(report.Type)
 	f := &Fetched{Expires: CheckLink(link, now, looked)}
-	for _, found := range looked.Findings {
-		report.Put(found)
-	}
+	pass(looked, report)
 	if looked.Blocking {
 		return nil, nil
 	}
@@ -90,12 +88,25 @@ func (f *Fetched) blame(err error, report *finding.Report) error {
 
 // Validate looks at the package where it lies. The error is that of the context.
 func (f *Fetched) Validate(ctx context.Context, o Options, report *finding.Report) ([]Package, error) {
-	tree, err := archive.Open(ctx, f.Bytes, f.Size, report)
+	inside := finding.New(report.Type)
+	tree, err := archive.Open(ctx, f.Bytes, f.Size, inside)
 	var found []Package
 	if err == nil && tree != nil {
-		found, err = Validate(ctx, tree, o, report)
+		found, err = Validate(ctx, tree, o, inside)
 	}
-	return found, f.blame(err, report)
+	if err != nil {
+		return nil, f.blame(err, report) // what was found in half a package says nothing
+	}
+	pass(inside, report)
+	return found, nil
+}
+
+// pass adds the findings of a report to another one.
+func pass(from, to *finding.Report) {
+	for _, f := range from.Findings {
+		to.Put(f)
+	}
+	to.Blocking = to.Blocking || from.Blocking // the ones that were dropped as well
 }
 
 // Copy writes the package and returns its SHA-256, so that later steps work on the copy (DYN-38). The sum is empty

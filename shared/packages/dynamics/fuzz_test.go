@@ -40,7 +40,7 @@ func FuzzTexts(f *testing.F) {
 				own = append(own, packagestest.File{Name: fuzzed[i], Text: text})
 			}
 		}
-		raw := packed(t, files(t, clean, packagestest.Case{Files: own}))
+		raw := packagestest.Packed(t, files(t, clean, packagestest.Case{Files: own}))
 		_, report := validate(t, raw, dynamics.Options{
 			Now: time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC), Markets: []string{"US", "FR"},
 			Live: []dynamics.Solution{{UniqueName: "ContosoF365", Version: "1.2"}}, License: &dynamics.License{ServiceIDs: []string{"contoso.f365.gold"}, InstallWithout: true},
@@ -58,7 +58,7 @@ func FuzzPackage(f *testing.F) {
 	for _, name := range []string{"good", "ce-multiple", "pkg-too-deep", "lic-good"} {
 		for _, c := range packagestest.Corpus(f, "testdata/corpus") {
 			if c.Name == name+".txt" {
-				f.Add(packed(f, files(f, clean, c)))
+				f.Add(packagestest.Packed(f, files(f, clean, c)))
 			}
 		}
 	}
@@ -79,5 +79,18 @@ func FuzzLink(f *testing.F) {
 		for _, found := range report.Findings {
 			require.False(t, found.Code == "CE_SAS_EXPIRY_UNKNOWN" && !expires.IsZero())
 		}
+	})
+}
+
+func FuzzDocument(f *testing.F) {
+	f.Add("a.pdf", []byte("%PDF-1.4"))
+	f.Add("a.doc", []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"))
+	f.Add("a.docx", packagestest.Zip(f, map[string]string{"word/document.xml": "x"}))
+	f.Fuzz(func(t *testing.T, name string, raw []byte) {
+		file := dynamics.File{Name: name, Bytes: bytes.NewReader(raw), Size: int64(len(raw))}
+		report := finding.New("")
+		require.NoError(t, dynamics.CheckPDF(file, report))
+		require.NoError(t, dynamics.CheckDocument(t.Context(), file, report))
+		require.LessOrEqual(t, len(report.Findings), 2)
 	})
 }

@@ -97,12 +97,19 @@ func TestEveryCode(t *testing.T) {
 	for _, row := range linkRows {
 		cases = append(cases, packagestest.Case{Findings: row.want})
 	}
+	for _, row := range fetchRows {
+		cases = append(cases, packagestest.Case{Findings: append(row.want, row.read...)})
+	}
+	for _, h := range packagestest.HostileArchives(t) {
+		cases = append(cases, packagestest.Case{Findings: []string{h.Code}})
+	}
 	packagestest.Covers(t, cases, func(c finding.Code) bool {
-		for _, prefix := range []string{"CE_", "LIC_", "OPS_", "DOC_", "PKG_TOO_DEEP"} {
+		for _, prefix := range []string{"CE_", "LIC_", "OPS_", "DOC_", "PKG_"} {
 			if strings.HasPrefix(c.Code, prefix) {
 				return true
 			}
 		}
 		return false
-	}, "DOC_NOT_PDF", "DOC_NOT_WORD", "OPS_FUNCTIONAL_MISSING") // tables of their own
+	}, "DOC_NOT_PDF", "DOC_NOT_WORD", "OPS_FUNCTIONAL_MISSING", "PKG_WRONG_EXTENSION", // tables of their own
+		"PKG_PROCESSING_ERROR", "PKG_NOT_SCANNED", "PKG_INTERNAL") // of the service around it
 }

@@ -102,3 +102,15 @@ func Covers(t testing.TB, cases []Case, takes func(finding.Code) bool, elsewhere
 		}
 	}
 }
+
+// Breaks fails unless each of the rules is the first word of a case that finds something under it.
+func Breaks(t testing.TB, cases []Case, rules ...string) {
+	t.Helper()
+	for _, rule := range rules {
+		require.True(t, slices.ContainsFunc(cases, func(c Case) bool {
+			code, _, _ := strings.Cut(strings.Join(c.Findings, " "), " ")
+			found, known := finding.Lookup(code)
+			return strings.HasPrefix(c.Title, rule+" ") && known && found.Rule == rule
+		}), "no case breaks %s", rule)
+	}
+}

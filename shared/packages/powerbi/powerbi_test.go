@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stoa/shared/packages/archive"
 	"stoa/shared/packages/content"
 	"stoa/shared/packages/finding"
 	"stoa/shared/packages/packagestest"
@@ -43,7 +44,9 @@ func options(c packagestest.Case) powerbi.VisualOptions {
 var covered = map[string]bool{}
 
 func visuals(t *testing.T) {
-	for _, c := range packagestest.Corpus(t, "testdata/corpus") {
+	cases := packagestest.Corpus(t, "testdata/corpus")
+	packagestest.Breaks(t, cases, "PBV-17", "PBV-18", "PBV-19", "PBV-20", "PBV-25")
+	for _, c := range cases {
 		report := finding.New("PowerBIVisual")
 		_, err := powerbi.ValidateVisual(tree(c.Files...), options(c), report)
 		require.NoError(t, err, c.Name)
@@ -191,15 +194,40 @@ func listingImages(t *testing.T) {
 	}
 }
 
+// elsewhere are the codes of the service around the validator, and those of links and of archives inside archives, which
+// no package of a visual has.
+var elsewhere = []string{"PKG_WRONG_EXTENSION", "PKG_PROCESSING_ERROR", "PKG_NOT_SCANNED", "PKG_INTERNAL", "PKG_FETCH_FAILED", "PKG_TOO_DEEP"}
+
 // TestPowerBI goes through the corpus and the tables above, in which every code is found.
 func TestPowerBI(t *testing.T) {
 	t.Run("visuals", visuals)
 	t.Run("reports", reports)
 	t.Run("installer links", installerLinks)
 	t.Run("images", listingImages)
+	t.Run("archives", hostile)
 	packagestest.Covers(t, []packagestest.Case{{}}, func(c finding.Code) bool {
-		return strings.HasPrefix(c.Code, "PBV_") || strings.HasPrefix(c.Code, "PBIX_") || strings.HasPrefix(c.Code, "PBA_") || strings.HasPrefix(c.Code, "IMG_")
-	}, slices.Collect(maps.Keys(covered))...)
+		return strings.HasPrefix(c.Code, "PBV_") || strings.HasPrefix(c.Code, "PBIX_") || strings.HasPrefix(c.Code, "PBA_") || strings.HasPrefix(c.Code, "IMG_") ||
+			strings.HasPrefix(c.Code, "PKG_")
+	}, append(slices.Collect(maps.Keys(covered)), elsewhere...)...)
+}
+
+// hostile are archives that cannot be opened: nothing of a visual is looked at.
+func hostile(t *testing.T) {
+	for _, h := range packagestest.HostileArchives(t) {
+		report := finding.New("PowerBIVisual")
+		opened, err := archive.Open(t.Context(), bytes.NewReader(h.Bytes), h.Size, report)
+		require.NoError(t, err)
+		require.Equal(t, report.Blocking, opened == nil, h.Name)
+		if opened != nil {
+			_, err := powerbi.ValidateVisual(opened, powerbi.VisualOptions{}, report)
+			require.NoError(t, err)
+			require.NoError(t, powerbi.ValidateReport(opened, powerbi.Visual{}, report))
+		}
+		for _, f := range report.Findings {
+			covered[f.Code] = true
+		}
+		require.True(t, slices.ContainsFunc(report.Findings, func(f finding.Finding) bool { return f.Code == h.Code }), h.Name)
+	}
 }
 
 func FuzzVisual(f *testing.F) {
@@ -220,5 +248,27 @@ func FuzzReport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, connections, layout, mashup string) {
 		files := []packagestest.File{{Name: "[Content_Types].xml", Text: "x"}, {Name: "Version", Text: "x"}, {Name: "Connections", Text: connections}, {Name: "Report/Layout", Text: layout}, {Name: "DataMashup", Text: mashup}}
 		require.NoError(t, powerbi.ValidateReport(tree(files...), powerbi.Visual{GUID: "a"}, finding.New("")))
+	})
+}
+
+func FuzzInstallerLink(f *testing.F) {
+	f.Add("https://app.powerbi.com/Redirect?action=InstallApp&appId=11111111-1111-4111-8111-111111111111&packageKey=k&ownerId=11111111-1111-4111-8111-111111111111")
+	f.Add("https://app.powerbi.com/Redirect?action=%zz")
+	f.Fuzz(func(t *testing.T, link string) {
+		report := finding.New("")
+		powerbi.CheckInstallerLink(link, report)
+		require.LessOrEqual(t, len(report.Findings), 1)
+	})
+}
+
+func FuzzImage(f *testing.F) {
+	var b bytes.Buffer
+	require.NoError(f, png.Encode(&b, image.NewGray(image.Rect(0, 0, 300, 300))))
+	f.Add(b.Bytes())
+	f.Add(b.Bytes()[:60])
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		report := finding.New("")
+		powerbi.CheckImage("a.png", raw, powerbi.Icon, report)
+		require.LessOrEqual(t, len(report.Findings), 1)
 	})
 }

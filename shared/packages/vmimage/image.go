@@ -23,6 +23,7 @@ type Image struct {
 	OS           Link
 	Data         []DataDisk
 	ApprovedBase bool
+	Published    bool // in an earlier submission
 }
 
 // DataDisk is a data disk at its place.

@@ -21,9 +21,8 @@ var (
 
 const goodLink = "https://contoso.blob.core.windows.net/vhds/os.vhd?sv=2020-08-04&st=2026-02-28T12%3A00%3A00Z&se=2026-03-22T12%3A00%3A00Z&sr=c&sp=rl&sig=c2VjcmV0"
 
-// TestLinks changes one thing of a good link in each row.
-func TestLinks(t *testing.T) {
-	t.Parallel()
+// links changes one thing of a good link in each row.
+func links(t *testing.T) {
 	for _, row := range []struct {
 		name, old, with string
 		want            []string
@@ -104,8 +103,7 @@ func dataDisks(n int) []vmimage.DataDisk {
 	return out
 }
 
-func TestSetOfDisks(t *testing.T) {
-	t.Parallel()
+func setsOfDisks(t *testing.T) {
 	image := func(version string, data ...vmimage.DataDisk) vmimage.Image {
 		return vmimage.Image{Generation: 1, Version: version, OS: link("os"), Data: data}
 	}
@@ -148,8 +146,7 @@ func (s storage) OpenLink(_ context.Context, uri string) (vmimage.Blob, error) {
 	return s[name]()
 }
 
-func TestFiles(t *testing.T) {
-	t.Parallel()
+func files(t *testing.T) {
 	refused := func(code string) func() (vmimage.Blob, error) {
 		return func() (vmimage.Blob, error) { return vmimage.Blob{}, &vmimage.Refused{Code: code} }
 	}
@@ -163,6 +160,9 @@ func TestFiles(t *testing.T) {
 	}{
 		{"VMO-70 no right", refused("SAS-AUTH"), refused("SAS-AUTH"), []string{"SAS-AUTH", "SAS-AUTH"}},
 		{"VMO-82 gone", refused("DL-NOTFOUND"), refused("DL-NOTFOUND"), []string{"DL-NOTFOUND", "DL-DATADISK"}},
+		{"VMO-82 leased", refused("DL-INUSE"), refused("DL-INUSE"), []string{"DL-INUSE", "DL-INUSE"}},
+		{"VMO-82 no address", refused("DL-BADURL"), refused("DL-SIG"), []string{"DL-BADURL", "DL-SIG"}},
+		{"VMO-82 a condition", refused("DL-COND"), refused("DL-COND"), []string{"DL-COND", "DL-COND"}},
 		{"VMO-82 block blobs", block, block, []string{"DL-BLOBTYPE", "DL-BLOBTYPE"}},
 	} {
 		report := finding.New("")
@@ -171,4 +171,64 @@ func TestFiles(t *testing.T) {
 	}
 	away := func() (vmimage.Blob, error) { return vmimage.Blob{}, errors.New("away") }
 	require.ErrorContains(t, plan.CheckFiles(t.Context(), storage{"os.vhd": away}, image, finding.New("")), "away")
+}
+
+// gallery gives one image, or fails.
+type gallery struct {
+	image vmimage.GalleryImage
+	err   error
+}
+
+func (g gallery) GalleryImage(context.Context, string) (vmimage.GalleryImage, error) {
+	return g.image, g.err
+}
+
+func galleries(t *testing.T) {
+	const id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/i/versions/1.0.0"
+	good := vmimage.GalleryImage{TenantID: "T", Role: "contributor", Generalized: true, Family: vmimage.Linux, Generation: 1}
+	plan := vmimage.Plan{ID: "gold", Family: vmimage.Linux}
+	with := func(change func(*vmimage.GalleryImage)) gallery {
+		g := gallery{image: good}
+		change(&g.image)
+		return g
+	}
+	for _, row := range []struct {
+		name string
+		from gallery
+		want []string
+	}{
+		{"VMO-63 the account's tenant", gallery{image: good}, []string{}},
+		{"VMO-63 another tenant", with(func(g *vmimage.GalleryImage) { g.TenantID = "other" }), []string{"CFG-GALLERY-TENANT"}},
+		{"VMO-64 an owner", with(func(g *vmimage.GalleryImage) { g.Role = "Owner" }), []string{}},
+		{"VMO-64 a reader", with(func(g *vmimage.GalleryImage) { g.Role = "Reader" }), []string{"CFG-GALLERY-ACCESS"}},
+		{"VMO-64 no role", with(func(g *vmimage.GalleryImage) { g.Role = "" }), []string{"CFG-GALLERY-ACCESS"}},
+		{"VMO-64 a reader, with the provider", with(func(g *vmimage.GalleryImage) { g.Role, g.IngestionRegistered = "Reader", true }), []string{}},
+		{"VMO-65 specialized", with(func(g *vmimage.GalleryImage) { g.Generalized = false }), []string{"CFG-GENERALIZED"}},
+		{"VMO-65 another system", with(func(g *vmimage.GalleryImage) { g.Family = vmimage.Windows }), []string{"CFG-OSMAP"}},
+		{"VMO-65 another generation", with(func(g *vmimage.GalleryImage) { g.Generation = 2 }), []string{"CFG-GENERATION"}},
+		{"VMO-64 no access at all", gallery{err: &vmimage.Refused{Code: "CFG-GALLERY-ACCESS"}}, []string{"CFG-GALLERY-ACCESS"}},
+	} {
+		report := finding.New("")
+		require.NoError(t, plan.CheckGallery(t.Context(), row.from, "t", &vmimage.Image{Generation: 1, Version: "1.0.0", Gallery: id}, report), row.name)
+		require.Equal(t, row.want, codes(report), row.name)
+	}
+	away := gallery{err: errors.New("away")}
+	require.ErrorContains(t, plan.CheckGallery(t.Context(), away, "t", &vmimage.Image{Gallery: id}, finding.New("")), "away")
+	require.NoError(t, plan.CheckGallery(t.Context(), away, "t", &vmimage.Image{OS: link("os")}, finding.New("")), "an image behind a link is not asked for")
+}
+
+// FuzzLink: any text gives findings and no panic.
+func FuzzLink(f *testing.F) {
+	f.Add(goodLink)
+	f.Add(strings.Replace(goodLink, "sp=rl", "sp=rwl&sp=r", 1))
+	f.Add("https://contoso.blob.core.windows.net?x")
+	f.Fuzz(func(t *testing.T, uri string) {
+		report := finding.New("")
+		clouds.CheckLink("os", vmimage.Link{URI: uri, Recorded: now}, now, report)
+		plan := vmimage.Plan{ID: "gold", Images: []vmimage.Image{{OS: vmimage.Link{URI: uri}, Data: []vmimage.DataDisk{{Link: vmimage.Link{URI: uri}}}}}}
+		plan.CheckDisks(report)
+		for _, found := range report.Findings {
+			require.NotEmpty(t, found.Message)
+		}
+	})
 }

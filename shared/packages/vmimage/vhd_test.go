@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"stoa/shared/packages/finding"
+	"stoa/shared/packages/packagestest"
 	"stoa/shared/packages/vmimage"
 )
 
@@ -99,17 +102,46 @@ func check(t *testing.T, f *os.File, d vmimage.Disk) *finding.Report {
 	return report
 }
 
+// covered are the codes that the tables have found.
+var covered sync.Map
+
 func codes(r *finding.Report) []string {
 	out := []string{}
 	for _, f := range r.Findings {
 		out = append(out, f.Code)
+		covered.Store(f.Code, true)
 	}
 	return out
 }
 
+// TestImages goes through the tables of this package, in which every code of an image is found.
+func TestImages(t *testing.T) {
+	t.Run("links", links)
+	t.Run("sets of disks", setsOfDisks)
+	t.Run("configurations", configurations)
+	t.Run("new images", newImages)
+	t.Run("files", files)
+	t.Run("galleries", galleries)
+	t.Run("damage", damage)
+	t.Run("disks", disks)
+	t.Run("other formats", otherFormats)
+	t.Run("every code", func(t *testing.T) {
+		qemuImg(t, "--version") // without it the tables are not whole
+		var found []string
+		covered.Range(func(code, _ any) bool { found = append(found, code.(string)); return true })
+		packagestest.Covers(t, []packagestest.Case{{}}, func(c finding.Code) bool {
+			for _, prefix := range []string{"SAS-", "DL-", "VHD-", "CFG-"} {
+				if strings.HasPrefix(c.Code, prefix) {
+					return true
+				}
+			}
+			return false
+		}, found...)
+	})
+}
+
 // Disks as qemu-img writes them.
-func TestDisks(t *testing.T) {
-	t.Parallel()
+func disks(t *testing.T) {
 	linux, windows, data := vmimage.Disk{Family: vmimage.Linux, Generation: 1}, vmimage.Disk{Family: vmimage.Windows, Generation: 1}, vmimage.Disk{Data: true}
 	second := vmimage.Disk{Family: vmimage.Linux, Generation: 2}
 	approved := vmimage.Disk{Family: vmimage.Linux, Generation: 1, ApprovedBase: true}
@@ -153,8 +185,7 @@ func TestDisks(t *testing.T) {
 }
 
 // What publishers upload by mistake is named (VMO-83).
-func TestOtherFormats(t *testing.T) {
-	t.Parallel()
+func otherFormats(t *testing.T) {
 	for _, row := range []struct {
 		name, format, options, code, says string
 	}{
@@ -174,8 +205,7 @@ func TestOtherFormats(t *testing.T) {
 }
 
 // Damage to a good footer (VMO-83, VMO-85).
-func TestDamage(t *testing.T) {
-	t.Parallel()
+func damage(t *testing.T) {
 	good, err := os.ReadFile(fixed(t, 20*mib, nil).Name())
 	require.NoError(t, err)
 	size := len(good)
