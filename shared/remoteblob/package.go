@@ -17,10 +17,20 @@ func (r *Reader) OpenPackage(ctx context.Context, link string) (dynamics.Linked,
 		return dynamics.Linked{}, unreachable(ctx, err)
 	}
 	ahead := blobs.NewBlob(b.length, b.version, func(p []byte, at int64) error {
-		_, err := b.ReadAt(p, at) // never beyond the end
-		return unreachable(ctx, err)
+		return unreachable(ctx, r.fill(b, p, at))
 	})
 	return dynamics.Linked{ReaderAt: ahead, Size: b.length}, nil
+}
+
+// fill reads bytes that the file has, and again when storage breaks off. Calls that fail were repeated before.
+func (r *Reader) fill(b *blob, p []byte, at int64) error {
+	var err error
+	for range r.tries {
+		if _, err = b.ReadAt(p, at); !errors.Is(err, errCut) {
+			return err
+		}
+	}
+	return err
 }
 
 // unreachable says why a package cannot be had; what ends the caller's own context stays what it is.
@@ -37,6 +47,8 @@ func unreachable(ctx context.Context, err error) error {
 		return &dynamics.Unreachable{Why: "does not say how long the file is"}
 	case errors.Is(err, errNoRanges):
 		return &dynamics.Unreachable{Why: "does not give parts of the file"}
+	case errors.Is(err, errCut):
+		return &dynamics.Unreachable{Why: "breaks off while the file is read"}
 	case errors.Is(err, errChanged):
 		return &dynamics.Unreachable{Why: "has another file than when it was opened; it must not change while it is read"}
 	}

@@ -136,7 +136,7 @@ func TestPackageAnswers(t *testing.T) {
 		serve http.HandlerFunc
 		want  string
 		says  string
-		calls int32 // the first for the properties; the archive is looked at from its end and from its beginning
+		calls int32 // the first for the properties; an archive is looked at twice before it is given up
 	}{
 		{"busy, three times", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, failed, "503", 3},
 		{"an error code that is a text", func(w http.ResponseWriter, _ *http.Request) {
@@ -160,7 +160,7 @@ func TestPackageAnswers(t *testing.T) {
 				w.WriteHeader(http.StatusPartialContent)
 				_, _ = io.WriteString(w, "0123456789")
 			}
-		}, failed, "does not answer", 3},
+		}, failed, "breaks off", 7},
 		{"it goes away after it was opened", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			if r.Method == http.MethodGet {

@@ -100,6 +100,7 @@ var (
 	errNoLength = errors.New("storage does not say how long the blob is")
 	errNoRanges = errors.New("storage does not give ranges")
 	errChanged  = errors.New("the blob was replaced while it was read")
+	errCut      = errors.New("storage breaks off")
 )
 
 // ask makes a call and repeats it while the blob is leased or storage fails.
@@ -223,8 +224,11 @@ func (b *blob) ReadAt(p []byte, at int64) (int, error) {
 		return 0, errChanged
 	}
 	n, err := io.ReadFull(resp.Body, want)
-	if err == nil && n < len(p) {
-		err = io.EOF
+	switch {
+	case err != nil:
+		return n, fmt.Errorf("%w: %w", errCut, err)
+	case n < len(p):
+		return n, io.EOF
 	}
-	return n, err
+	return n, nil
 }

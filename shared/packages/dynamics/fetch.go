@@ -15,7 +15,7 @@ import (
 
 const (
 	maxPackage = 1 << 30
-	copyBuffer = 4 << 20 // bytes that are asked for in one call while a package is copied
+	copyBuffer = 1 << 20 // bytes that are asked for in one call while a package is copied
 	forbidden  = 403     // what storage answers when a signature is not good, or no longer
 )
 
