@@ -124,8 +124,9 @@ func (w *wiring) mountOffers() error {
 	if w.clamd != "" {
 		uploaded.Scanner = malware.New(w.clamd)
 	}
+	checker := w.assets()
 	publishing := &publish.Service{
-		Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Defined: store.NewDefinitions(w.files),
+		Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Defined: store.NewDefinitions(w.files), Machines: checker,
 		Secrets: w.box, Calls: w.calls, Now: w.now,
 	}
 	drafts := &offer.Service{Store: w.offers, Sealer: w.box, Registrations: w.offers, Rates: w.ledger, Now: w.now}
@@ -146,7 +147,7 @@ func (w *wiring) mountOffers() error {
 	h.Operator(w.operator)
 	steps := &publishingfn.Handler{Publishing: publishing, Parked: w.dead}
 	w.mux.Mount("publishing", steps.Run, queueLimit)
-	w.mountPackages(uploaded)
+	w.mountPackages(uploaded, checker)
 	return w.mountSelfTest()
 }
 
@@ -155,19 +156,24 @@ func (w *wiring) elsewhere() http.RoundTripper {
 	return outbound.Transport(outbound.Options{AllowLoopback: w.dev})
 }
 
-// mountPackages mounts the validation of packages, and of what offers leave with their publisher.
-func (w *wiring) mountPackages(uploaded *packages.Service) {
-	w.mux.Mount("packages", (&packagesfn.Handler{Packages: uploaded}).Run, blobLimit)
-	packagesfn.NewReports(uploaded, w.files, w.now, uuid.NewString).Portal(w.portal)
+// assets looks at what offers leave with their publisher. No cloud's storage is in reach of the local stack, so there
+// the disks of virtual machines are not read when their offer is published.
+func (w *wiring) assets() *assets.Checker {
 	elsewhere := w.elsewhere()
-	checker := &assets.Checker{
-		Storage: remoteblob.New(elsewhere), Clouds: w.clouds, Tier1: w.tier1, Now: w.now,
+	return &assets.Checker{
+		Storage: remoteblob.New(elsewhere), Clouds: w.clouds, Offline: w.dev, Tier1: w.tier1, Now: w.now,
 		Registries: func(l assets.Login) container.Registry {
 			return registry.New(registry.Options{
 				Server: cmp.Or(w.registry, l.Registry+".azurecr.io"), User: l.User, Password: l.Password, Transport: elsewhere, Insecure: w.registry != "",
 			})
 		},
 	}
+}
+
+// mountPackages mounts the validation of packages, and of what offers leave with their publisher.
+func (w *wiring) mountPackages(uploaded *packages.Service, checker *assets.Checker) {
+	w.mux.Mount("packages", (&packagesfn.Handler{Packages: uploaded}).Run, blobLimit)
+	packagesfn.NewReports(uploaded, w.files, w.now, uuid.NewString).Portal(w.portal)
 	(&packagesfn.Assets{Checker: checker}).Portal(w.portal)
 	(&packagesfn.Definitions{Store: store.NewDefinitions(w.files)}).Portal(w.portal)
 }

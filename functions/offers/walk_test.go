@@ -23,6 +23,7 @@ import (
 	"stoa/shared/fault"
 	"stoa/shared/message"
 	"stoa/shared/offer"
+	"stoa/shared/packages/assets"
 	"stoa/shared/publish"
 	"stoa/shared/store"
 	"stoa/shared/store/storetest"
@@ -98,7 +99,8 @@ func newBench(t *testing.T) *bench {
 	db, outbox := storetest.NewTwin(b.clock)
 	snapshots := store.NewSnapshots(b.blobs)
 	b.outbox, b.store = outbox, store.NewOffers(db, snapshots)
-	b.publish = &publish.Service{Store: b.store, Snapshots: snapshots, Certifier: b.certifier, Contacts: owners{}, Now: b.clock}
+	b.publish = &publish.Service{Store: b.store, Snapshots: snapshots, Certifier: b.certifier, Contacts: owners{}, Now: b.clock,
+		Machines: &assets.Checker{Clouds: []string{"blob.core.windows.net"}, Offline: true, Now: b.clock}}
 	h := offers.New(offers.Deps{
 		Offers:  &offer.Service{Store: b.store, Sealer: marked{}, Registrations: b.store, Now: b.clock},
 		Publish: b.publish, Catalogue: b.store, Links: b.blobs, Files: b.blobs, Accounts: b.grants,
@@ -438,7 +440,9 @@ func TestVirtualMachineBlocked(t *testing.T) {
 	require.Equal(t, []any{"displaycertify", "blocked"}, []any{blocked["id"], blocked["status"]})
 	require.Contains(t, fmt.Sprint(blocked["messages"]), "No virtual machine image was found for the plan contoso.")
 
-	b.must(200, "PUT", one+v, vm(object{"microsoft-azure-virtualmachines.vmImages": object{"1.0.1": object{"osVhdUrl": "https://x"}}}), "If-Match", "*")
+	b.must(200, "PUT", one+v, vm(object{"microsoft-azure-virtualmachines.vmImages": object{"1.0.1": object{
+		"osVhdUrl": "https://contoso.blob.core.windows.net/vhds/os.vhd?sv=2020-08-04&st=2025-12-30T00%3A00%3A00Z&se=2028-01-01T00%3A00%3A00Z&sr=c&sp=rl&sig=x"}},
+		"microsoft-azure-virtualmachines.operatingSystemFamily": "Linux"}), "If-Match", "*")
 	b.must(202, "POST", one+"/publish"+v, nil)
 	require.Equal(t, "failed", b.must(200, "GET", location, nil)["status"])
 	b.run()

@@ -75,6 +75,7 @@ func (o *Offer) Edit(now time.Time, change func(*Content) error) (added []string
 		}
 	}
 	next.rankLinks()
+	next.recordLinks(o.LinksRecorded, now)
 	o.Content = next
 	o.touch(now)
 	return added, nil

@@ -38,6 +38,7 @@ func ParseSlot(text string) (Slot, error) {
 const (
 	TypeSaaS             = "SaaS"
 	TypeAzureApplication = "AzureApplication"
+	TypeVirtualMachine   = "VirtualMachine"
 )
 
 // Listing options of SaaS offers (3.2).
@@ -71,6 +72,8 @@ type Content struct {
 	// Definition holds the keys of an offer type that the portal API writes, as given but for secrets:
 	// {"offer":{…},"plans":[…]}. For these types it is the truth and the other members are read from it.
 	Definition json.RawMessage `json:"definition,omitempty"`
+	// LinksRecorded is when each link to a virtual machine's disk was first given (VMO-75).
+	LinksRecorded map[string]time.Time `json:"linksRecorded,omitempty"`
 }
 
 // Listing is the page customers see (3.5).

@@ -17,7 +17,7 @@ func (s *Service) provision(ctx context.Context, sub *Submission, c *offer.Conte
 	if s.Packages == nil {
 		return checked(nil, nil), nil
 	}
-	before, err := s.lastLive(ctx, c)
+	before, err := s.liveApplications(ctx, c)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -61,16 +61,12 @@ type applications struct {
 	packages map[string]string
 }
 
-func (s *Service) lastLive(ctx context.Context, c *offer.Content) (applications, error) {
-	o, err := s.Store.Offer(ctx, c.PublisherID, c.OfferID)
-	if err != nil || o.Production == nil {
+func (s *Service) liveApplications(ctx context.Context, c *offer.Content) (applications, error) {
+	frozen, content, err := s.lastLive(ctx, c)
+	if err != nil || content == nil {
 		return applications{}, err
 	}
-	content, err := s.Snapshots.Frozen(ctx, o.Production.Snapshot)
-	if err != nil {
-		return applications{}, fmt.Errorf("read %s: %w", o.Production.Snapshot, err)
-	}
-	sub, err := s.Store.Submission(ctx, c.PublisherID, c.OfferID, o.Production.Submission)
+	sub, err := s.Store.Submission(ctx, c.PublisherID, c.OfferID, frozen.Submission)
 	out := applications{map[string]offer.Plan{}, sub.Packages}
 	for _, p := range content.Plans {
 		out.plans[p.ID] = p

@@ -15,6 +15,7 @@ import (
 	"stoa/shared/message"
 	"stoa/shared/offer"
 	"stoa/shared/packages"
+	"stoa/shared/packages/assets"
 	"stoa/shared/packages/managedapp"
 	"stoa/shared/publish"
 	"stoa/shared/store"
@@ -98,7 +99,8 @@ func (b *bench) open(prefix string) {
 	snapshots := store.NewSnapshots(b.blobs)
 	b.Service = &publish.Service{
 		Store: store.NewOffers(b.db, snapshots), Snapshots: snapshots, Certifier: b.ports, Contacts: b.ports, Packages: b.ports, Secrets: b.ports, Now: b.clock,
-		Defined: store.NewDefinitions(b.blobs),
+		Defined:  store.NewDefinitions(b.blobs),
+		Machines: &assets.Checker{Clouds: []string{"blob.core.windows.net"}, Offline: true, Now: b.clock},
 	}
 }
 
@@ -158,13 +160,19 @@ func azure() offer.Content {
 	return c
 }
 
+// disk is a link to a disk.
+func disk(name string) string {
+	return "https://contoso.blob.core.windows.net/vhds/" + name + ".vhd?sv=2020-08-04&st=2025-12-30T00%3A00%3A00Z&se=2028-01-01T00%3A00%3A00Z&sr=c&sp=rl&sig=x"
+}
+
 // machine is a complete virtual machine offer.
 func machine() offer.Content {
 	return offer.Content{
 		PublisherID: contoso, OfferID: app, OfferType: "VirtualMachine", Alias: "Contoso", Plans: []offer.Plan{{ID: "basic"}},
 		Definition: json.RawMessage(`{"offer":{"microsoft-azure-marketplace.title":"T","microsoft-azure-marketplace.summary":"S",
 			"microsoft-azure-marketplace.categoryMap":[{"categoryL1":"analytics"}]},
-			"plans":[{"planId":"basic","virtualMachinePricing":{"isByol":true},"microsoft-azure-virtualmachines.vmImages":{"1.0.0":{}}}]}`),
+			"plans":[{"planId":"basic","virtualMachinePricing":{"isByol":true},"microsoft-azure-virtualmachines.operatingSystemFamily":"Linux",
+			"microsoft-azure-virtualmachines.vmImages":{"1.0.0":{"osVhdUrl":"` + disk("os") + `"}}}]}`),
 	}
 }
 

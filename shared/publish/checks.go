@@ -2,7 +2,6 @@ package publish
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"html"
 	"slices"
@@ -43,7 +42,7 @@ func (s *Service) check(ctx context.Context, step string, sub *Submission, c *of
 	case offerValidation:
 		return s.validate(ctx, c)
 	case technicalValidation:
-		return checked(imageFindings(c), nil), nil
+		return s.checkMachines(ctx, c)
 	case packageProvisioning, livePackageProvisioning:
 		return s.provision(ctx, sub, c, step == livePackageProvisioning)
 	case "purchaseFlowSetup", "livePurchaseFlowSetup":
@@ -125,30 +124,6 @@ func purchaseFindings(c *offer.Content) []finding {
 	for i, p := range c.Plans {
 		if len(p.Terms) == 0 {
 			out = append(out, finding{offer.CodeRequired, pagePlans, fmt.Sprintf("plans[%d].terms", i), "The plan " + p.ID + " has no billing term."})
-		}
-	}
-	return out
-}
-
-// imageFindings says which virtual machine plans have no image.
-func imageFindings(c *offer.Content) []finding {
-	if c.OfferType != "VirtualMachine" {
-		return nil
-	}
-	var definition struct {
-		Plans []map[string]json.RawMessage `json:"plans"`
-	}
-	if err := json.Unmarshal(c.Definition, &definition); err != nil {
-		return []finding{{offer.CodeInvalid, "definitionPlans", "definition", "The offer has no readable definition."}}
-	}
-	var out []finding
-	for i, plan := range definition.Plans {
-		var images map[string]json.RawMessage
-		// Images of another shape are none.
-		_ = json.Unmarshal(plan["microsoft-azure-virtualmachines.vmImages"], &images)
-		if len(images) == 0 && i < len(c.Plans) {
-			out = append(out, finding{"ImageMissing", "definitionVirtualMachine", fmt.Sprintf("definition.plans[%d]", i),
-				fmt.Sprintf("No virtual machine image was found for the plan %s.", c.Plans[i].ID)})
 		}
 	}
 	return out

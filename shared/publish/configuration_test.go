@@ -211,18 +211,6 @@ func TestOtherStepsFindWhatIsMissing(t *testing.T) {
 			{"Required", "plans[0].terms"}}, wrong)
 		require.Equal(t, publish.StepBlocked, status)
 	})
-	t.Run("PUB-18 image", func(t *testing.T) {
-		t.Parallel()
-		b := newBench(t)
-		c := machine()
-		c.Definition = []byte(`{"offer":{"microsoft-azure-marketplace.title":"T","microsoft-azure-marketplace.summary":"S","microsoft-azure-marketplace.categoryMap":[1]},
-			"plans":[{"planId":"basic","virtualMachinePricing":{"isByol":true},"microsoft-azure-virtualmachines.vmImages":[]}]}`)
-		b.create(t, c)
-		b.publish(t)
-		b.run(t)
-		require.Equal(t, "ImageMissing", step(b.newest(t), "technicalValidation").Messages[0].Code)
-		require.Equal(t, publish.Blocked, b.newest(t).State)
-	})
 	t.Run("package", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(t)

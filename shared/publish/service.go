@@ -11,7 +11,9 @@ import (
 	"stoa/shared/message"
 	"stoa/shared/offer"
 	"stoa/shared/packages"
+	packagefinding "stoa/shared/packages/finding"
 	"stoa/shared/packages/managedapp"
+	"stoa/shared/packages/vmimage"
 )
 
 // Change is what one act changes, committed as one: all of it is in the partition of the offer.
@@ -70,10 +72,15 @@ type Secrets interface {
 	Open(sealed, context string) (string, error)
 }
 
-// Service publishes offers. Safe for concurrent use. Certifier, Contacts, Packages, Defined, Secrets, Calls and Proof
-// may be nil: then everything is certified, nobody is mailed, packages are not looked at, definitions are not kept, of
-// secrets only that they are there, addresses are not called, and nothing is known of what a publisher's application
-// does.
+// Machines looks at the images of virtual machines.
+type Machines interface {
+	MachinePlan(ctx context.Context, plan vmimage.Plan, configuration vmimage.Configuration) (*packagefinding.Report, error)
+}
+
+// Service publishes offers. Safe for concurrent use. Certifier, Contacts, Packages, Defined, Machines, Secrets,
+// Calls and Proof may be nil: then everything is certified, nobody is mailed, packages are not looked at, definitions
+// are not kept, images are not looked at, of secrets only that they are there, addresses are not called, and nothing is
+// known of what a publisher's application does.
 type Service struct {
 	Store     Store
 	Snapshots Snapshots
@@ -82,6 +89,7 @@ type Service struct {
 	Contacts  Contacts
 	Packages  Packages
 	Defined   Definitions
+	Machines  Machines
 	Secrets   Secrets
 	Calls     call.Doer // tries the addresses of a publisher
 	Proof     Proof

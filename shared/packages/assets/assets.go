@@ -25,6 +25,7 @@ type Checker struct {
 	Storage    vmimage.Storage
 	Clouds     vmimage.Suffixes // hosts that links may lead to (VMO-77)
 	Registries func(Login) container.Registry
+	Offline    bool     // links to disks of a plan to be published are not followed: no cloud's storage is in reach
 	Tier1      []string // platforms of IoT Edge, as os/architecture/variant (IOT-20)
 	Now        func() time.Time
 }
@@ -32,7 +33,21 @@ type Checker struct {
 // Disks looks at the images of a plan: the set of their disks and their links and, when it may fetch, the files behind
 // links that are in order (VMO-81). A link without the time of its recording is a new one. Unavailable when storage does not answer.
 func (c *Checker) Disks(ctx context.Context, plan vmimage.Plan, fetch bool) (*finding.Report, error) {
-	report, now := finding.New("VirtualMachine"), c.Now()
+	report := finding.New("VirtualMachine")
+	return report, c.disks(ctx, plan, fetch, report)
+}
+
+// MachinePlan looks at a plan that is about to be published: its configuration, and the images that are new (VMO-50 to
+// VMO-61, VMO-101). Unavailable when storage does not answer.
+func (c *Checker) MachinePlan(ctx context.Context, plan vmimage.Plan, configuration vmimage.Configuration) (*finding.Report, error) {
+	report := finding.New("VirtualMachine")
+	plan.CheckConfiguration(configuration, report)
+	plan.CheckNew(report)
+	return report, c.disks(ctx, plan, !c.Offline, report)
+}
+
+func (c *Checker) disks(ctx context.Context, plan vmimage.Plan, fetch bool, report *finding.Report) error {
+	now := c.Now()
 	for i := range plan.Images {
 		record(&plan.Images[i].OS, now)
 		for d := range plan.Images[i].Data {
@@ -42,14 +57,17 @@ func (c *Checker) Disks(ctx context.Context, plan vmimage.Plan, fetch bool) (*fi
 	plan.CheckDisks(report)
 	plan.CheckLinks(c.Clouds, now, report)
 	if !fetch || report.Blocking {
-		return report, nil
+		return nil
 	}
 	for i := range plan.Images {
+		if plan.Images[i].Published {
+			continue
+		}
 		if err := plan.CheckFiles(ctx, c.Storage, &plan.Images[i], report); err != nil {
-			return nil, fault.New(fault.Unavailable, "StorageUnavailable", "fetch", "The storage of the disks does not answer. Try again.").Because(err)
+			return fault.New(fault.Unavailable, "StorageUnavailable", "fetch", "The storage of the disks does not answer. Try again.").Because(err)
 		}
 	}
-	return report, nil
+	return nil
 }
 
 func record(l *vmimage.Link, now time.Time) {

@@ -116,10 +116,14 @@ type Storage interface {
 	OpenLink(ctx context.Context, uri string) (Blob, error)
 }
 
-// CheckLinks looks at the form of every link of the plan (VMO-81: when a draft is saved, and again at publish).
+// CheckLinks looks at the form of every link of the plan (VMO-81: when a draft is saved, and again at publish), but for
+// images that were published (VMO-101).
 func (p *Plan) CheckLinks(s Suffixes, now time.Time, report *finding.Report) {
 	for n := range p.Images {
 		i := &p.Images[n]
+		if i.Published {
+			continue
+		}
 		if i.Gallery == "" {
 			s.CheckLink(p.name(i, -1), i.OS, now, report)
 		}
