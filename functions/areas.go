@@ -100,7 +100,7 @@ func mount(c config, a adapters, log *slog.Logger) (*wiring, error) {
 	page := sha256.Sum256(append([]byte("continuation tokens "), c.sealKeys[c.sealKey]...))
 	w := &wiring{
 		config: c, adapters: a, log: log, router: router, accounts: accounts, pages: web.Pages{Key: page[:]},
-		audiences: append([]string{marketplaceAudience}, c.audiences...), dead: a.db.DeadLetters(), ledger: store.NewLedger(a.db),
+		audiences: append([]string{marketplaceAudience}, c.audiences...), dead: a.db.DeadLetters(), ledger: store.NewLedger(a.db), subscriptions: store.NewSubscriptions(a.db),
 		mux: &functionshost.Mux{HTTP: router, Log: log, Context: caused},
 	}
 	w.portal = router.API(web.API{Prefix: "/portal/v1", Audiences: w.audiences})
@@ -127,7 +127,7 @@ func (w *wiring) mountOffers() error {
 	checker := w.assets()
 	publishing := &publish.Service{
 		Store: w.offers, Snapshots: snapshots, Contacts: contacts{w.accounts}, Packages: uploaded, Defined: store.NewDefinitions(w.files), Machines: checker,
-		Secrets: w.box, Calls: w.calls, Now: w.now,
+		Secrets: w.box, Calls: w.calls, Proof: w.subscriptions, Now: w.now,
 	}
 	drafts := &offer.Service{Store: w.offers, Sealer: w.box, Registrations: w.offers, Rates: w.ledger, Now: w.now}
 	if err := w.mountDimensions(drafts); err != nil {
@@ -208,7 +208,6 @@ func (w *wiring) mountDimensions(drafts *offer.Service) error {
 
 func (w *wiring) mountSubscriptions() error {
 	profile := subscription.Profile(w.profile)
-	w.subscriptions = store.NewSubscriptions(w.db)
 	subscriptions, err := subscription.New(subscription.Deps{
 		Store: w.subscriptions, Offers: w.offers, Publishers: w.accounts, Calls: outbound.NewReceivers(w.calls), Random: rand.Reader,
 		Now: w.now, NewID: uuid.NewString, Profile: profile, PendingLife: w.pendingLife,
@@ -319,6 +318,7 @@ func (w *wiring) mountMoney() error {
 	(&operatorfn.Billing{Billing: charges, Cards: instruments}).Operator(w.operator)
 	rate := &ratingfn.Handler{Billing: charges, Parked: w.dead, Rates: w.ledger, Pages: w.pages}
 	rate.Operator(w.operator)
+	(&ratingfn.Previews{Changes: w.selling, Billing: charges}).Storefront(w.storefront)
 	w.mux.Mount("rating", rate.Run, queueLimit)
 
 	runs, err := payout.New(payout.Deps{Store: store.NewPayouts(w.db), Ledger: w.ledger, Billing: charges, Statements: w.files, Now: w.now})

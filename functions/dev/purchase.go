@@ -76,7 +76,7 @@ func (in order) of(buyer customer) subscription.Order {
 		Buyer: buyer.caller(), PublisherID: in.PublisherID, OfferID: in.OfferID, PlanID: in.PlanID, Seats: subscription.Seats(in.Quantity),
 		TermUnit: or(in.TermUnit, subscription.Monthly), Market: strings.ToUpper(or(in.Market, buyer.Market)),
 		Name:          or(in.Name, strings.TrimSpace(in.OfferID+" "+in.PlanID)),
-		PaymentMethod: "card", AcceptedTerms: []string{"standardContract"}, AutoRenew: in.AutoRenew == nil || *in.AutoRenew,
+		PaymentMethod: "card", AutoRenew: in.AutoRenew == nil || *in.AutoRenew,
 	}
 }
 
@@ -98,7 +98,15 @@ func (h *Handler) purchase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sub, err := h.Subscriptions.Purchase(r.Context(), in.of(buyer))
+	wanted := in.of(buyer)
+	terms, err := h.Subscriptions.Terms(r.Context(), subscription.Shelf{Buyer: wanted.Buyer, PublisherID: in.PublisherID, OfferID: in.OfferID, PlanID: in.PlanID})
+	if err != nil {
+		return err
+	}
+	for _, d := range terms { // who clicks through accepts what is asked
+		wanted.AcceptedTerms = append(wanted.AcceptedTerms, d.ID)
+	}
+	sub, err := h.Subscriptions.Purchase(r.Context(), wanted)
 	if err != nil {
 		return err
 	}

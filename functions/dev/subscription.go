@@ -16,6 +16,7 @@ import (
 
 // Subscriptions is what customers, their payments and the calendar do. *subscription.Service does.
 type Subscriptions interface {
+	Terms(ctx context.Context, in subscription.Shelf) ([]subscription.Document, error)
 	Purchase(ctx context.Context, o subscription.Order) (subscription.Subscription, error)
 	Landing(ctx context.Context, buyer account.Caller, id, reason string) (string, error)
 	ChangeByBuyer(ctx context.Context, buyer account.Caller, id string, to subscription.Target) (subscription.Operation, error)

@@ -32,6 +32,10 @@ type shop struct {
 	err    error
 }
 
+func (s *shop) Terms(context.Context, subscription.Shelf) ([]subscription.Document, error) {
+	return []subscription.Document{{ID: "standardContract"}, {ID: "universalAmendment:s1"}}, s.err
+}
+
 func (s *shop) Purchase(_ context.Context, o subscription.Order) (subscription.Subscription, error) {
 	s.order = o
 	return s.sub, s.err
@@ -116,7 +120,7 @@ func TestPurchase(t *testing.T) {
 		got := s.order
 		require.Equal(t, account.User, got.Buyer.Kind, name)
 		require.NotEmpty(t, got.PaymentMethod, name)
-		require.NotEmpty(t, got.AcceptedTerms, name)
+		require.Equal(t, []string{"standardContract", "universalAmendment:s1"}, got.AcceptedTerms, "%s: whatever the offer asks for", name)
 		require.Equal(t, "silver", got.PlanID, name)
 		require.Equal(t, c.want, subscription.Order{Name: got.Name, TermUnit: got.TermUnit, Market: got.Market, Seats: got.Seats, AutoRenew: got.AutoRenew}, name)
 		require.Equal(t, subscription.ReasonConfigure, s.reason, name)

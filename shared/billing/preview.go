@@ -3,6 +3,9 @@ package billing
 import (
 	"context"
 	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
 
 	"stoa/shared/fault"
 	"stoa/shared/money"
@@ -15,6 +18,9 @@ type Preview struct {
 	Total  money.Amount // their sum with tax, below 0 when the customer gets credit (BIL-49)
 	Credit money.Amount // customer credit that would be used
 	DueNow money.Amount // what would be captured at once; inside the free window nothing is (BIL-34)
+
+	RenewsOn string       // YYYY-MM-DD; empty when the subscription does not renew
+	Renewal  money.Amount // before tax, at the price that stands
 }
 
 // Preview computes what would be charged at once if the subscription were as given: its newest change, or the term it
@@ -22,8 +28,11 @@ type Preview struct {
 func (s *Service) Preview(ctx context.Context, sub subscription.Subscription) (Preview, error) {
 	p := Preview{Total: money.Amount{Currency: sub.Currency}, Credit: money.Amount{Currency: sub.Currency}, DueNow: money.Amount{Currency: sub.Currency}}
 	t, ok := sub.CurrentTerm()
-	if !ok || t.Trial {
+	if !ok {
 		return p, nil
+	}
+	if err := p.renewal(sub, t); err != nil || t.Trial {
+		return p, err
 	}
 	line, err := termLine(sub, t)
 	if err != nil {
@@ -55,4 +64,19 @@ func (s *Service) Preview(ctx context.Context, sub subscription.Subscription) (P
 	p.Credit.Minor = min(credit.Free, p.Total.Minor)
 	p.DueNow.Minor = p.Total.Minor - p.Credit.Minor
 	return p, nil
+}
+
+// renewal adds what the next term costs, and when.
+func (p *Preview) renewal(sub subscription.Subscription, t subscription.Term) error {
+	if !sub.AutoRenew || len(sub.Plans) == 0 {
+		return nil
+	}
+	end, err := time.Parse(time.DateOnly, t.EndDate)
+	if err != nil {
+		return fmt.Errorf("the term of %s: %w", sub.ID, err)
+	}
+	span := sub.Plans[len(sub.Plans)-1]
+	p.RenewsOn = end.AddDate(0, 0, 1).Format(time.DateOnly)
+	p.Renewal, err = money.Round(span.UnitPrice.Mul(decimal.NewFromInt(int64(max(span.Quantity, 1)))).Rat(), sub.Currency)
+	return err
 }

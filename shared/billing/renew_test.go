@@ -271,6 +271,7 @@ func TestPreviewOfAChange(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int64{-1000, 613, 774}, []int64{preview.Lines[0].Net, preview.Lines[1].Net, preview.Lines[2].Net})
 	require.Equal(t, []int64{387, 387}, []int64{preview.Total.Minor, preview.DueNow.Minor})
+	require.Equal(t, []any{"2022-02-13", int64(2000)}, []any{preview.RenewsOn, preview.Renewal.Minor}, "the next term has two seats")
 	require.Equal(t, before, w.balance("platform:cash"))
 	_, err = w.Service.ChangeByBuyer(t.Context(), subscriptiontest.Ada, sub.ID, to)
 	require.NoError(t, err)

@@ -25,6 +25,11 @@ func (s *Service) Activate(ctx context.Context, sub Subscription, in Activation)
 		if err := d.mayActivate(in); err != nil {
 			return err
 		}
+		if d.sub.Preview { // before it is saved: the repeat of a call that died in between is refused
+			if err := s.deps.Store.NotePreviewCall(ctx, d.sub, PreviewActivate); err != nil {
+				return err
+			}
+		}
 		days, err := s.trial(ctx, d)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,14 +15,16 @@ import (
 
 // The kinds of documents that a customer accepts before it buys.
 const (
-	StandardContract = "standardContract"   // of the marketplace: accepted once, for all offers
-	OwnTerms         = "termsAndConditions" // of an offer: accepted for each of its versions
+	StandardContract   = "standardContract"   // of the marketplace: accepted once, for all offers
+	OwnTerms           = "termsAndConditions" // of an offer: accepted for each of its versions, as the amendments are
+	UniversalAmendment = "universalAmendment" // to the standard contract, for all customers
+	CustomAmendment    = "customAmendment"    // for the tenants that it names
 )
 
 // Document is a text that a customer accepts before it buys (SAS-19).
 type Document struct {
 	ID         string    // what an order names as accepted; that of an offer's text names its version
-	Kind       string    // StandardContract or OwnTerms
+	Kind       string    // of those above
 	Version    int       // of the offer, 0 for the standard contract
 	Text       string    // empty for the standard contract
 	AcceptedAt time.Time // when the customer did; zero when it did not yet
@@ -67,7 +70,7 @@ func (s *Service) Accept(ctx context.Context, in Shelf, ids []string) ([]Documen
 	if err != nil {
 		return nil, err
 	}
-	asked := documentsOf(&v)
+	asked := documentsOf(&v, in.Buyer.TenantID)
 	var f fault.Findings
 	for i, id := range ids {
 		if !slices.ContainsFunc(asked, func(d Document) bool { return d.ID == id }) {
@@ -91,12 +94,23 @@ func (s *Service) shelf(ctx context.Context, in Shelf) (offer.Version, error) {
 	return v, err
 }
 
-// documentsOf are the documents of a version: its own terms, or else the standard contract.
-func documentsOf(v *offer.Version) []Document {
-	if strings.TrimSpace(v.Listing.Terms) == "" {
-		return []Document{{ID: StandardContract, Kind: StandardContract}}
+// documentsOf are the documents of a version that a tenant accepts: its own terms, or else the standard contract with
+// the amendments for all and for that tenant, which no other sees (SAS-18).
+func documentsOf(v *offer.Version, tenantID string) []Document {
+	id := func(kind string) string { return kind + ":" + v.Submission }
+	if strings.TrimSpace(v.Listing.Terms) != "" {
+		return []Document{{ID: id(OwnTerms), Kind: OwnTerms, Version: v.Number, Text: v.Listing.Terms}}
 	}
-	return []Document{{ID: OwnTerms + ":" + v.Submission, Kind: OwnTerms, Version: v.Number, Text: v.Listing.Terms}}
+	out := []Document{{ID: StandardContract, Kind: StandardContract}}
+	if strings.TrimSpace(v.Legal.Universal) != "" {
+		out = append(out, Document{ID: id(UniversalAmendment), Kind: UniversalAmendment, Version: v.Number, Text: v.Legal.Universal})
+	}
+	for i, a := range v.Legal.Custom {
+		if slices.ContainsFunc(a.Tenants, func(t offer.AmendmentTenant) bool { return strings.EqualFold(t.ID, tenantID) }) {
+			out = append(out, Document{ID: id(CustomAmendment) + ":" + strconv.Itoa(i+1), Kind: CustomAmendment, Version: v.Number, Text: a.Terms})
+		}
+	}
+	return out
 }
 
 func idsOf(docs []Document) []string {
@@ -118,7 +132,7 @@ func (d *Document) key(buyer account.Caller, v *offer.Version) AcceptanceKey {
 
 // documents are those of a version, with what the buyer's tenant has accepted.
 func (s *Service) documents(ctx context.Context, buyer account.Caller, v *offer.Version) ([]Document, error) {
-	docs := documentsOf(v)
+	docs := documentsOf(v, buyer.TenantID)
 	for i := range docs {
 		a, err := s.deps.Store.Acceptance(ctx, docs[i].key(buyer, v))
 		if err != nil && !fault.Is(err, fault.NotFound) {
@@ -131,7 +145,7 @@ func (s *Service) documents(ctx context.Context, buyer account.Caller, v *offer.
 
 // accept remembers those of the ids that are documents of the version.
 func (s *Service) accept(ctx context.Context, buyer account.Caller, v *offer.Version, ids []string) error {
-	for _, d := range documentsOf(v) {
+	for _, d := range documentsOf(v, buyer.TenantID) {
 		if !slices.Contains(ids, d.ID) {
 			continue
 		}
@@ -147,7 +161,7 @@ func (s *Service) accept(ctx context.Context, buyer account.Caller, v *offer.Ver
 // the order accepts is not looked up.
 func (s *Service) unaccepted(ctx context.Context, in *Order, v *offer.Version) ([]string, error) {
 	var missing []string
-	for _, d := range documentsOf(v) {
+	for _, d := range documentsOf(v, in.Buyer.TenantID) {
 		if slices.Contains(in.AcceptedTerms, d.ID) {
 			continue
 		}

@@ -70,6 +70,40 @@ func TestOwnTermsAreAcceptedForEachVersion(t *testing.T) { // SAS-19
 	require.Equal(t, notAccepted, buys(w, subscriptiontest.Tim, "silver", "offer2"))
 }
 
+// The amendments to the standard contract are accepted with it: that for all, and those that name the tenant.
+func TestAmendmentsAreAccepted(t *testing.T) { // SAS-18, SAS-19
+	t.Parallel()
+	w := subscriptiontest.New(t, subscription.Guide)
+	amended := func(submission, terms string) {
+		c := subscriptiontest.Content()
+		c.OfferID, c.Listing.Terms = "offer2", terms
+		c.Legal = offer.Legal{Universal: "For all.", Custom: []offer.Amendment{
+			{Terms: "For others.", Tenants: []offer.AmendmentTenant{{ID: "cccccccc-0000-4000-8000-000000000009"}}},
+			{Terms: "For Ada.", Tenants: []offer.AmendmentTenant{{ID: "ADADADAD-0000-4000-8000-000000000003"}}},
+		}}
+		w.Offers.Put(offer.Version{Slot: offer.Production, Number: 3, Submission: submission, Content: c})
+		w.SetClock(w.Now().Add(3 * time.Second))
+	}
+	amended("s1", "")
+	shelf := subscription.Shelf{Buyer: subscriptiontest.Ada, PublisherID: "contoso", OfferID: "offer2"}
+	docs, err := w.Service.Terms(ctx, shelf)
+	require.NoError(t, err)
+	universal, custom := subscription.UniversalAmendment+":s1", subscription.CustomAmendment+":s1:2"
+	require.Equal(t, []subscription.Document{
+		{ID: subscription.StandardContract, Kind: subscription.StandardContract},
+		{ID: universal, Kind: subscription.UniversalAmendment, Version: 3, Text: "For all."},
+		{ID: custom, Kind: subscription.CustomAmendment, Version: 3, Text: "For Ada."},
+	}, docs, "SAS-18: nobody sees what is for others")
+	require.Equal(t, notAccepted, buys(w, subscriptiontest.Ada, "silver", "offer2", subscription.StandardContract, universal))
+	require.Equal(t, "ok", buys(w, subscriptiontest.Ada, "silver", "offer2", subscription.StandardContract, universal, custom))
+	require.Equal(t, "ok", buys(w, subscriptiontest.Ada, "trial", "offer2"), "remembered")
+	require.Equal(t, "ok", buys(w, subscriptiontest.Tim, "silver", "offer2", subscription.StandardContract, universal), "SAS-18: no amendment names this tenant")
+	amended("s2", "")
+	require.Equal(t, notAccepted, buys(w, subscriptiontest.Ada, "silver", "offer2"), "SAS-19: for each version")
+	amended("s3", "Own terms.")
+	require.Equal(t, "ok", buys(w, subscriptiontest.Ada, "silver", "offer2", subscription.OwnTerms+":s3"), "own terms have no amendments")
+}
+
 func TestTermsAreAcceptedBeforeThePurchase(t *testing.T) { // SAS-19
 	t.Parallel()
 	w := subscriptiontest.New(t, subscription.Guide)

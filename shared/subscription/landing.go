@@ -103,5 +103,9 @@ func (s *Service) Resolve(ctx context.Context, caller account.Caller, token stri
 	if !s.deps.Now().Before(t.ExpiresAt) { // FUL-19: refused from the instant of its end on
 		return Subscription{}, refused(CodeTokenExpired, "The token has expired: it was good until %s.", stamp(t.ExpiresAt))
 	}
-	return s.Owned(ctx, caller, t.SubscriptionID)
+	sub, err := s.Owned(ctx, caller, t.SubscriptionID)
+	if err != nil || !sub.Preview {
+		return sub, err
+	}
+	return sub, s.deps.Store.NotePreviewCall(ctx, sub, PreviewResolve)
 }

@@ -46,12 +46,23 @@ type Store interface {
 	// AddToken and Token keep landing tokens by their hash. NotFound.
 	AddToken(ctx context.Context, t LandingToken) error
 	Token(ctx context.Context, hash string) (LandingToken, error)
+	// NotePreviewCall notes that a call was made for a purchase from a preview, for certification (SAS-66).
+	NotePreviewCall(ctx context.Context, s Subscription, call PreviewCall) error
 	// Mark and SetMark remember how far the catch-up scan came; empty at the start.
 	Mark(ctx context.Context) (string, error)
 	SetMark(ctx context.Context, mark string) error
 	// Send sends messages without a change of state.
 	Send(ctx context.Context, msgs ...message.Message) error
 }
+
+// PreviewCall is a call that certification wants to have seen for a purchase from a preview (SAS-66).
+type PreviewCall string
+
+// The calls.
+const (
+	PreviewResolve  PreviewCall = "resolve"
+	PreviewActivate PreviewCall = "activate"
+)
 
 // Publishers finds the publisher account an application belongs to. Forbidden when it belongs to none.
 type Publishers interface {

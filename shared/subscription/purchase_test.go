@@ -1,6 +1,7 @@
 package subscription_test
 
 import (
+	"net/url"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"stoa/shared/account"
 	"stoa/shared/call"
 	"stoa/shared/offer"
+	"stoa/shared/publish"
 	"stoa/shared/subscription"
 	"stoa/shared/subscription/subscriptiontest"
 )
@@ -50,6 +52,43 @@ func TestPreviewPurchases(t *testing.T) {
 	require.Equal(t, "NotFound EntityNotFound offerId", kindOf(err), "SAS-28 nor who has no name")
 	_, err = w.Service.Purchase(ctx, order("tin", "offer2"))
 	require.Equal(t, "NotFound EntityNotFound planId", kindOf(err))
+}
+
+// Certification sees what the publisher's application did for purchases from the preview (SAS-66).
+func TestCallsForPreviewsAreNoted(t *testing.T) {
+	t.Parallel()
+	w := subscriptiontest.New(t, subscription.Guide)
+	preview(w, "offer2", func(*offer.Content) {})
+	seen := func() publish.Calls {
+		calls, err := w.Store.PreviewCalls(ctx, "contoso", "offer2")
+		require.NoError(t, err)
+		return calls
+	}
+	resolve := func(sub subscription.Subscription) {
+		address, err := w.Service.Landing(ctx, subscriptiontest.Ada, sub.ID, subscription.ReasonConfigure)
+		require.NoError(t, err)
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		_, err = w.Service.Resolve(ctx, subscriptiontest.App, u.Query().Get("token"))
+		require.NoError(t, err)
+	}
+	sub := w.BuyOrder(order("silver", "offer2"))
+	require.Equal(t, publish.Calls{}, seen())
+	require.Error(t, w.Service.Activate(ctx, sub, subscription.Activation{PlanID: "gold"}))
+	require.Equal(t, publish.Calls{}, seen(), "a refused call proves nothing")
+	for range 2 {
+		resolve(sub)
+	}
+	require.Equal(t, publish.Calls{Resolved: true}, seen())
+	w.Activate(sub.ID)
+	require.Equal(t, publish.Calls{Resolved: true, Activated: true}, seen())
+
+	live := w.Buy("silver", 5)
+	resolve(live)
+	w.Activate(live.ID)
+	calls, err := w.Store.PreviewCalls(ctx, "contoso", live.OfferID)
+	require.NoError(t, err)
+	require.Equal(t, publish.Calls{}, calls, "what is bought live proves nothing")
 }
 
 func TestAPreviewPurchaseLivesByThePreview(t *testing.T) { // SAS-32, FUL-4
