@@ -137,7 +137,15 @@ func TestPurchaseKeyMeetsItself(t *testing.T) { // FUL-14
 	o.Seats.Count = 21
 	_, err := w.Service.Purchase(ctx, o)
 	require.Equal(t, "Conflict Conflict Idempotency-Key", kindOf(err))
-	o.Key = ""
+	w.Activate(first.ID)
+	_, err = w.Service.ChangeByBuyer(ctx, subscriptiontest.Ada, first.ID, subscription.Target{Seats: subscription.Seats{Given: true, Count: 21}})
+	require.NoError(t, err)
+	require.NoError(t, w.Service.Acknowledge(ctx, w.Read(first.ID), w.Read(first.ID).PendingOp, subscription.AckedSuccess))
+	_, err = w.Service.Purchase(ctx, o)
+	require.Equal(t, "Conflict Conflict Idempotency-Key", kindOf(err), "what was ordered counts, not what it was changed to")
+	o.Seats.Count = 20
+	require.Equal(t, first.ID, w.BuyOrder(o).ID)
+	o.Key, o.Seats.Count = "", 21
 	require.NotEqual(t, first.ID, w.BuyOrder(o).ID)
 	subs, next, err := w.Service.List(ctx, subscriptiontest.App, "")
 	require.NoError(t, err)

@@ -287,9 +287,12 @@ func (s *Service) repeated(ctx context.Context, in *Order, id string) (Subscript
 	if err != nil {
 		return first, fmt.Errorf("read the purchase %s: %w", id, err)
 	}
-	asBought := len(first.Plans) <= 1 // plan and seats may have been changed since
+	plan, seats := first.PlanID, first.Quantity
+	if len(first.Plans) > 0 { // plan and seats may have been changed since the activation
+		plan, seats = first.Plans[0].PlanID, first.Plans[0].Quantity
+	}
 	if first.PublisherID != in.PublisherID || first.OfferID != in.OfferID || first.TermUnit != in.TermUnit ||
-		asBought && (first.PlanID != in.PlanID || first.Quantity != in.Seats.Count) {
+		plan != in.PlanID || seats != in.Seats.Count {
 		return first, otherOrder()
 	}
 	return first, nil
