@@ -140,6 +140,7 @@ func TestPurchaseKeyMeetsItself(t *testing.T) { // FUL-14
 	w.Activate(first.ID)
 	_, err = w.Service.ChangeByBuyer(ctx, subscriptiontest.Ada, first.ID, subscription.Target{Seats: subscription.Seats{Given: true, Count: 21}})
 	require.NoError(t, err)
+	w.Work()
 	require.NoError(t, w.Service.Acknowledge(ctx, w.Read(first.ID), w.Read(first.ID).PendingOp, subscription.AckedSuccess))
 	_, err = w.Service.Purchase(ctx, o)
 	require.Equal(t, "Conflict Conflict Idempotency-Key", kindOf(err), "what was ordered counts, not what it was changed to")
