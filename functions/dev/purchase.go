@@ -76,7 +76,7 @@ func (in order) of(buyer customer) subscription.Order {
 		Buyer: buyer.caller(), PublisherID: in.PublisherID, OfferID: in.OfferID, PlanID: in.PlanID, Seats: subscription.Seats(in.Quantity),
 		TermUnit: or(in.TermUnit, subscription.Monthly), Market: strings.ToUpper(or(in.Market, buyer.Market)),
 		Name:          or(in.Name, strings.TrimSpace(in.OfferID+" "+in.PlanID)),
-		PaymentMethod: "card", AutoRenew: in.AutoRenew == nil || *in.AutoRenew,
+		PaymentMethod: "card", AcceptedTerms: []string{subscription.StandardContract}, AutoRenew: in.AutoRenew == nil || *in.AutoRenew,
 	}
 }
 
@@ -98,15 +98,7 @@ func (h *Handler) purchase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wanted := in.of(buyer)
-	terms, err := h.Subscriptions.Terms(r.Context(), subscription.Shelf{Buyer: wanted.Buyer, PublisherID: in.PublisherID, OfferID: in.OfferID, PlanID: in.PlanID})
-	if err != nil {
-		return err
-	}
-	for _, d := range terms { // who clicks through accepts what is asked
-		wanted.AcceptedTerms = append(wanted.AcceptedTerms, d.ID)
-	}
-	sub, err := h.Subscriptions.Purchase(r.Context(), wanted)
+	sub, err := h.buy(r.Context(), in.of(buyer))
 	if err != nil {
 		return err
 	}
@@ -116,6 +108,22 @@ func (h *Handler) purchase(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", "no-store") // the token opens the purchase
 	return web.WriteJSON(w, http.StatusCreated, purchaseWire{sub.ID, sub.Status, buyer.UPN, address})
+}
+
+// buy places an order. Who clicks through accepts whatever terms are asked for, mostly the standard contract.
+func (h *Handler) buy(ctx context.Context, o subscription.Order) (subscription.Subscription, error) {
+	sub, err := h.Subscriptions.Purchase(ctx, o)
+	if err == nil || fault.As(err).Code != subscription.CodeTermsNotAccepted {
+		return sub, err
+	}
+	terms, err := h.Subscriptions.Terms(ctx, subscription.Shelf{Buyer: o.Buyer, PublisherID: o.PublisherID, OfferID: o.OfferID, PlanID: o.PlanID})
+	if err != nil {
+		return sub, err
+	}
+	for _, d := range terms {
+		o.AcceptedTerms = append(o.AcceptedTerms, d.ID)
+	}
+	return h.Subscriptions.Purchase(ctx, o)
 }
 
 // open makes the address of the landing page with a new token: Configure before activation, Manage after it.
