@@ -27,10 +27,13 @@ type Package struct {
 
 // Options are what is known beside the package.
 type Options struct {
-	PlanType string           // of the plan it is for; both are judged without one (AZA-107)
-	JIT      *bool            // whether the plan allows just-in-time access; not judged without (AZA-154, AZA-155)
-	Now      time.Time        // ages count back from here
-	Beside   map[Slot]Package // the offer's uploads that it goes with: an extension's library and tests, a sample report's visual
+	PlanType string // of the plan it is for; both are judged without one (AZA-107)
+	// TrackingID is that of the offer of an Azure application; without it its tracking resources are not looked at.
+	TrackingID string
+
+	JIT    *bool            // whether the plan allows just-in-time access; not judged without (AZA-154, AZA-155)
+	Now    time.Time        // ages count back from here
+	Beside map[Slot]Package // the offer's uploads that it goes with: an extension's library and tests, a sample report's visual
 }
 
 // PlanTypes are the types of plans of an Azure application (AZA-107).
@@ -40,7 +43,14 @@ var PlanTypes = []string{azureapp.SolutionTemplate, azureapp.ManagedApplication}
 type kind struct {
 	name       string
 	extensions []string
-	validate   func(ctx context.Context, p Package, o Options, report *finding.Report) (*content.Tree, error)
+	validate   func(ctx context.Context, p Package, o Options, report *finding.Report) (looked, error)
+}
+
+// looked is what was learned of a package beside its findings: its files, where it is an archive, and what concerns an
+// Azure application.
+type looked struct {
+	tree  *content.Tree
+	facts azureapp.Facts
 }
 
 // Kinds that other names refer to.
@@ -98,7 +108,7 @@ func Validate(ctx context.Context, offerType string, p Package, o Options) (*fin
 	return report, err
 }
 
-func validate(ctx context.Context, offerType string, p Package, o Options) (*finding.Report, *content.Tree, error) {
+func validate(ctx context.Context, offerType string, p Package, o Options) (*finding.Report, looked, error) {
 	k := kindOf(offerType, p.Slot, p.Name)
 	report := finding.New(k.name)
 	extensions := k.extensions
@@ -108,14 +118,14 @@ func validate(ctx context.Context, offerType string, p Package, o Options) (*fin
 	if p.Tree == nil && !slices.Contains(extensions, strings.ToLower(path.Ext(p.Name))) { // AZA-101
 		report.Add("PKG_WRONG_EXTENSION", finding.Place{}, "The name ends in %q; it must end in %s.", path.Ext(p.Name), strings.Join(extensions, " or "))
 	}
-	tree, err := k.validate(ctx, p, o, report)
-	if tree != nil {
-		report.Files = len(tree.Files())
+	found, err := k.validate(ctx, p, o, report)
+	if found.tree != nil {
+		report.Files = len(found.tree.Files())
 	} else if err == nil && p.Size > 0 {
 		report.Files = cmp.Or(report.Files, 1)
 	}
 	report.Sort()
-	return report, tree, err
+	return report, found, err
 }
 
 // open is the tree of a package that is an archive; nil after a finding.
@@ -126,17 +136,18 @@ func open(ctx context.Context, p Package, report *finding.Report) (*content.Tree
 	return archive.Open(ctx, p.Bytes, p.Size, report)
 }
 
-func validateAzureApplication(ctx context.Context, p Package, o Options, report *finding.Report) (*content.Tree, error) {
-	options := azureapp.Options{PlanType: o.PlanType, Now: o.Now}
+func validateAzureApplication(ctx context.Context, p Package, o Options, report *finding.Report) (looked, error) {
+	options := azureapp.Options{PlanType: o.PlanType, Now: o.Now, TrackingID: o.TrackingID, JIT: o.JIT}
 	if p.Tree == nil && strings.EqualFold(path.Ext(p.Name), ".json") {
 		file := single(p)
-		return content.NewTree([]*content.File{file}), azureapp.ValidateFile(ctx, file, options, report)
+		return looked{tree: content.NewTree([]*content.File{file})}, azureapp.ValidateFile(ctx, file, options, report)
 	}
 	tree, err := open(ctx, p, report)
 	if err != nil || tree == nil {
-		return nil, err
+		return looked{}, err
 	}
-	return tree, azureapp.Validate(ctx, tree, options, report)
+	facts, err := azureapp.Validate(ctx, tree, options, report)
+	return looked{tree, facts}, err
 }
 
 // single is a package that is one file.

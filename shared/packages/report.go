@@ -31,6 +31,8 @@ type Record struct {
 	Malware     Scan      `json:"malware"`
 	TrackingID  string    `json:"trackingId,omitempty"` // in the main template of what is published (CUA-10)
 	Processed   string    `json:"processed,omitempty"`  // blob of the stamped package; empty when it is published as it was uploaded
+	LacksJIT    bool      `json:"lacksJit,omitempty"`   // a plan with just-in-time access cannot have it (AZA-154)
+	AsksJIT     bool      `json:"asksJit,omitempty"`    // a plan without cannot (AZA-155)
 	Beside      []string  `json:"beside,omitempty"`     // versions of the uploads it was validated together with
 	Tries       int       `json:"tries,omitempty"`      // that failed for want of something else than the package
 	At          time.Time `json:"at"`

@@ -169,16 +169,18 @@ func (r *run) whole(ctx context.Context, publisherID, offerID, name string) (Rec
 	}
 	r.version = r.fingerprint()
 	r.record.Report = r.blob + "/" + r.version + ".json"
+	var found looked
 	if strings.HasSuffix(name, linkEnding) {
 		err = r.follow(ctx)
 	} else {
 		r.subject = Package{Name: fileNameOf(name), Slot: slotOf(name), Bytes: r.upload, Size: r.upload.Size}
-		r.report, r.tree, err = validate(ctx, offerType, r.subject, Options{Now: s.Now(), Beside: r.beside})
+		r.report, found, err = validate(ctx, offerType, r.subject, Options{Now: s.Now(), Beside: r.beside, TrackingID: trackingID})
+		r.tree = found.tree
 	}
 	if err != nil {
 		return Record{}, fmt.Errorf("validate package %s: %w", r.blob, err)
 	}
-	for _, step := range []func(context.Context) error{r.scan, func(ctx context.Context) error { return r.stamp(ctx, trackingID) }, r.save} {
+	for _, step := range []func(context.Context) error{r.scan, func(ctx context.Context) error { return r.stamp(ctx, trackingID, found.facts) }, r.save} {
 		if err := step(ctx); err != nil {
 			return Record{}, fmt.Errorf("package %s: %w", r.blob, err)
 		}

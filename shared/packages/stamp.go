@@ -10,21 +10,21 @@ import (
 	"stoa/shared/packages/tracking"
 )
 
-// stamp checks the tracking resources of an Azure application and, where its main template has none and may have one,
-// keeps a copy of the package that has it (CUA-4 to CUA-10). A package with an error is not stamped.
-func (r *run) stamp(ctx context.Context, trackingID string) error {
-	if r.tree == nil || r.report.Type != AzureApplication || trackingID == "" {
+// mainTemplate is the file that gets the tracking resource.
+const mainTemplate = "mainTemplate.json"
+
+// stamp keeps a copy of an Azure application's package that has the tracking resource, where the package has none and
+// may have one (CUA-4 to CUA-10). A package with an error is not stamped.
+func (r *run) stamp(ctx context.Context, trackingID string, facts azureapp.Facts) error {
+	if r.tree == nil || r.report.Type != AzureApplication || trackingID == "" || r.report.Blocking {
 		return nil
-	}
-	main, needed, err := azureapp.CheckTracking(ctx, r.tree, tracking.Options{ID: trackingID}, r.report)
-	if err != nil || main == nil || r.report.Blocking {
-		return err
 	}
 	r.record.TrackingID = trackingID
-	if !needed {
+	r.record.LacksJIT, r.record.AsksJIT = facts.LacksJIT, facts.AsksJIT
+	if !facts.Stamp {
 		return nil
 	}
-	text, err := main.Read()
+	text, err := r.tree.File(mainTemplate).Read()
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (r *run) stamp(ctx context.Context, trackingID string) error {
 	}
 	name := r.blob + "/" + r.version + ".zip"
 	err = r.Processed.PutProcessed(ctx, name, func(w io.Writer) error {
-		return archive.Replace(w, r.upload, r.upload.Size, main.Name, stamped)
+		return archive.Replace(w, r.upload, r.upload.Size, mainTemplate, stamped)
 	})
 	if err != nil {
 		return fmt.Errorf("keep the stamped package: %w", err)

@@ -41,6 +41,9 @@ func (s *Service) provision(ctx context.Context, sub *Submission, c *offer.Conte
 			continue
 		}
 		found[i], versions[p.ID] = record, record.ETag
+		if f, refused := jitFinding(i, p, &record); refused {
+			wrong = append(wrong, f)
+		}
 		if words := before.refuses(p, record.ETag); words != "" {
 			wrong = append(wrong, finding{"APP_VERSION_NOT_INCREASED", pagePackages, fmt.Sprintf("plans[%d].technicalConfiguration.version", i), words})
 		}
@@ -53,6 +56,24 @@ func (s *Service) provision(ctx context.Context, sub *Submission, c *offer.Conte
 		return out, nil
 	}
 	return out, s.define(ctx, c, found)
+}
+
+// jitFinding says that the package of a managed application does not go with the plan's flag for just-in-time access
+// (AZA-69).
+func jitFinding(i int, p *offer.Plan, record *packages.Record) (finding, bool) {
+	allowed := p.Technical != nil && p.Technical.AllowJIT
+	f := finding{page: pagePackages, field: fmt.Sprintf("plans[%d].technicalConfiguration.allowJitAccess", i)}
+	switch {
+	case p.Type != offer.ManagedApplication:
+		return f, false
+	case allowed && record.LacksJIT:
+		f.code, f.text = "APP_JIT_CONTROL_MISSING", fmt.Sprintf("The plan %s allows just-in-time access; the UI definition of its package needs the control, and an output that reads it.", p.ID)
+	case !allowed && record.AsksJIT:
+		f.code, f.text = "APP_JIT_UNEXPECTED", fmt.Sprintf("The package of the plan %s asks for just-in-time access, which the plan does not allow.", p.ID)
+	default:
+		return f, false
+	}
+	return f, true
 }
 
 // applications is what is live of an Azure application: its plans and the versions of their packages.

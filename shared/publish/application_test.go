@@ -7,6 +7,7 @@ import (
 
 	"stoa/shared/fault"
 	"stoa/shared/offer"
+	"stoa/shared/packages"
 	"stoa/shared/packages/managedapp"
 	"stoa/shared/publish"
 	"stoa/shared/store"
@@ -62,6 +63,36 @@ func TestApplicationVersion(t *testing.T) {
 			found := step(b.newest(t), "packageProvisioning").Messages[0]
 			require.Equal(t, []string{row.code, "plans[0].technicalConfiguration.version"}, []string{found.Code, found.Field})
 		})
+	}
+}
+
+// The package of a managed application goes with the plan's flag (AZA-69).
+func TestJustInTimeAccess(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name   string
+		flag   bool
+		record packages.Record
+		code   string
+	}{
+		{"AZA-69 allowed, and asked for", true, packages.Record{AsksJIT: true}, ""},
+		{"AZA-69 allowed, and not asked for", true, packages.Record{LacksJIT: true}, "APP_JIT_CONTROL_MISSING"},
+		{"AZA-69 not allowed", false, packages.Record{LacksJIT: true}, ""},
+		{"AZA-69 not allowed, and asked for", false, packages.Record{AsksJIT: true}, "APP_JIT_UNEXPECTED"},
+	} {
+		b := newBench(t)
+		b.ports.record = row.record
+		c := managed()
+		c.Plans[0].Technical.AllowJIT = row.flag
+		b.create(t, c)
+		b.publish(t)
+		b.run(t)
+		if row.code == "" {
+			require.Equal(t, publish.WaitingForPublisher, b.newest(t).State, row.name)
+			continue
+		}
+		found := step(b.newest(t), "packageProvisioning").Messages[0]
+		require.Equal(t, []string{row.code, "plans[0].technicalConfiguration.allowJitAccess"}, []string{found.Code, found.Field}, row.name)
 	}
 }
 

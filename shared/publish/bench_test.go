@@ -48,6 +48,7 @@ type ports struct {
 	result   publish.Result
 	policies []publish.FailedPolicy
 	versions map[string]string // accepted packages by name
+	record   packages.Record   // what else is known of them
 	secrets  map[string]string // plain texts by sealed ones
 	to       []string
 	noMail   error
@@ -64,7 +65,9 @@ func (p *ports) Accepted(_ context.Context, publisherID, offerID, name string) (
 	if p.versions[name] == "" {
 		return packages.Record{}, "it was not validated yet", nil
 	}
-	return packages.Record{PublisherID: publisherID, OfferID: offerID, Name: name, Type: packages.AzureApplication, ETag: p.versions[name]}, "", nil
+	r := p.record
+	r.PublisherID, r.OfferID, r.Name, r.Type, r.ETag = publisherID, offerID, name, packages.AzureApplication, p.versions[name]
+	return r, "", nil
 }
 
 func (p *ports) Open(sealed, where string) (string, error) {

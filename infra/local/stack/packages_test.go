@@ -340,6 +340,9 @@ func TestPackageDryRun(t *testing.T) {
 		return codes
 	}
 	require.Empty(t, try("?planType=solution-template", azureApp(t, nil)))
+	jit := try("?planType=managed-application&allowJitAccess=true", azureApp(t, nil))
+	require.Len(t, jit, 2)
+	require.Contains(t, jit[0]+jit[1], "APP_JIT_CONTROL_MISSING", "AZA-154")
 	loose := strings.Replace(template, `"parameters":{`, `"parameters":{"unused":{"type":"string","defaultValue":"x","metadata":{"description":"Nothing."}},`, 1)
 	require.Equal(t, []string{"arm-ttk/Parameters-Must-Be-Referenced mainTemplate.json#/parameters/unused (2:17)"}, try("", azureApp(t, map[string]string{"mainTemplate.json": loose})))
 	s.do(http.MethodGet, s.path+"/packages/package.zip/report", nil, http.StatusNotFound) // nothing is kept

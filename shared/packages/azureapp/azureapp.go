@@ -29,6 +29,17 @@ type Options struct {
 	PlanType string
 	// Now is the time from which ages of API versions are counted back; without it they are not judged.
 	Now time.Time
+	// TrackingID is that of the offer; without it the tracking resources are not looked at.
+	TrackingID string
+	// JIT is whether the plan allows just-in-time access; without it the UI definition is not compared with that.
+	JIT *bool
+}
+
+// Facts are what a package is like beside what is wrong with it.
+type Facts struct {
+	Stamp    bool // the main template is to get the tracking resource (CUA-4)
+	LacksJIT bool // a plan with just-in-time access cannot have the package (AZA-154)
+	AsksJIT  bool // a plan without cannot (AZA-155)
 }
 
 // app is a package that is being validated.
@@ -41,28 +52,31 @@ type app struct {
 }
 
 // Validate looks at an open package. The error is that of the source or of the context.
-func Validate(ctx context.Context, tree *content.Tree, options Options, report *finding.Report) error {
+func Validate(ctx context.Context, tree *content.Tree, options Options, report *finding.Report) (Facts, error) {
+	var facts Facts
 	checkRootFiles(tree, report)
 	docs, err := readDocuments(ctx, tree, report)
 	if err != nil {
-		return err
+		return facts, err
 	}
 	a := &app{Input: toolkit.NewInput(docs, options.Now), tree: tree, options: options, report: report, left: armexpr.Budget}
-	if a.Main == nil || a.UI == nil {
-		return nil
-	}
 	stages := []func(){
 		a.checkFolders, a.checkTemplates, a.checkResources, a.checkArtifacts, a.checkSecrets,
 		a.checkUI, a.checkView,
 		func() { toolkit.Run(a.Input, report) },
+		func() { facts.LacksJIT, facts.AsksJIT = a.checkJIT() },
 	}
+	if a.Main == nil || a.UI == nil {
+		stages = nil
+	}
+	stages = append(stages, func() { facts.Stamp = a.checkTracking() })
 	for _, stage := range stages {
 		if err := ctx.Err(); err != nil {
-			return err
+			return facts, err
 		}
 		stage()
 	}
-	return nil
+	return facts, nil
 }
 
 // forPlan records a finding that concerns plans of one type only (AZA-107).

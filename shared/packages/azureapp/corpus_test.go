@@ -60,7 +60,8 @@ func treeOf(files ...file) *content.Tree {
 func validate(t testing.TB, options azureapp.Options, files ...file) *finding.Report {
 	t.Helper()
 	report := finding.New("AzureApplication")
-	require.NoError(t, azureapp.Validate(context.Background(), treeOf(files...), options, report))
+	_, err := azureapp.Validate(context.Background(), treeOf(files...), options, report)
+	require.NoError(t, err)
 	report.Sort()
 	return report
 }
@@ -179,7 +180,8 @@ func TestCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.ErrorIs(t, azureapp.Validate(ctx, treeOf(filesOf(corpus(t)["good"])...), azureapp.Options{}, finding.New("")), context.Canceled)
+	_, err := azureapp.Validate(ctx, treeOf(filesOf(corpus(t)["good"])...), azureapp.Options{}, finding.New(""))
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // FuzzTemplates changes the texts of the main and of a linked template.

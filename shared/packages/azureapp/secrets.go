@@ -1,6 +1,7 @@
 package azureapp
 
 import (
+	"bytes"
 	"regexp"
 	"strconv"
 	"strings"
@@ -30,6 +31,9 @@ var signature = regexp.MustCompile(`(?i)https?://[^\s'"]+[?&]sig=[^\s'"&]`)
 
 // checkSignatures finds addresses with a signature in any JSON file.
 func (a *app) checkSignatures(d *content.Document) {
+	if !maySign(d.Text) {
+		return
+	}
 	var look func(n *jsondoc.Node, pointer func() string)
 	look = func(n *jsondoc.Node, pointer func() string) {
 		if n.Kind == jsondoc.String && strings.Contains(n.Text, "=") && signature.MatchString(n.Text) {
@@ -43,6 +47,16 @@ func (a *app) checkSignatures(d *content.Document) {
 		}
 	}
 	look(d.Root, func() string { return "" })
+}
+
+// maySign reports whether a text may hold a signature: almost none does, and then its values are not looked at one by one.
+func maySign(text []byte) bool {
+	for i := 3; i < len(text); i++ {
+		if text[i] == '=' && bytes.EqualFold(text[i-3:i], []byte("sig")) {
+			return true
+		}
+	}
+	return bytes.Contains(text, []byte(`\u`)) // it may be hidden behind escapes
 }
 
 // secretNames are how names of properties end that hold a secret.

@@ -184,6 +184,20 @@ func clip(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
+// checkJIT says of which plans the package cannot be: of one with just-in-time access, and of one without. What is wrong
+// for the plan that is known is reported.
+func (a *app) checkJIT() (lacks, asks bool) {
+	refuses := func(allowed bool) bool {
+		looked := finding.New(a.report.Type)
+		CheckJIT(a.UI, allowed, looked)
+		return len(looked.Findings) > 0
+	}
+	if a.options.JIT != nil {
+		CheckJIT(a.UI, *a.options.JIT, a.report)
+	}
+	return refuses(true), refuses(false)
+}
+
 // CheckJIT compares the UI definition of a package with the flag of a plan that uses it: with just-in-time access it
 // has the control and the output that reads it, without it has neither (AZA-154, AZA-155).
 func CheckJIT(ui *content.Document, allowed bool, report *finding.Report) {

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -125,7 +126,9 @@ type parser struct {
 	text     []byte
 	at       int
 	nodes    int
-	spare    []Node // allocated by the hundred, since a document has many
+	spare    []Node   // allocated by the hundred, since a document has many
+	items    []*Node  // of the arrays that are being read, the innermost one's last
+	members  []Member // of the objects that are being read
 	problems []Problem
 	failed   bool
 }
@@ -325,17 +328,19 @@ func (p *parser) array(n *Node, depth int) *Node {
 		p.at++
 		return n
 	}
-	for {
+	for first := len(p.items); ; {
 		item := p.value(depth + 1)
 		if item == nil {
 			return nil
 		}
-		n.Items = append(n.Items, item)
+		p.items = append(p.items, item)
 		more, ok := p.next(']', "array")
 		if !ok {
 			return nil
 		}
 		if !more {
+			n.Items = slices.Clone(p.items[first:])
+			p.items = p.items[:first]
 			return n
 		}
 	}
@@ -348,38 +353,37 @@ func (p *parser) object(n *Node, depth int) *Node {
 		p.at++
 		return n
 	}
-	seen := keys{object: n}
-	for {
-		m, ok := p.member(depth, &seen)
+	var seen keys
+	for first := len(p.members); ; {
+		m, ok := p.member(depth, &seen, first)
 		if !ok {
 			return nil
 		}
-		n.Members = append(n.Members, m)
+		p.members = append(p.members, m)
 		more, ok := p.next('}', "object")
 		if !ok {
 			return nil
 		}
 		if !more {
+			n.Members = slices.Clone(p.members[first:])
+			p.members = p.members[:first]
 			return n
 		}
 	}
 }
 
 // keys finds keys that stand twice, case aside: by looking through the members while they are few.
-type keys struct {
-	object *Node
-	folded map[string]bool
-}
+type keys struct{ folded map[string]bool }
 
 const fewMembers = 12
 
-func (k *keys) has(key string) bool {
-	if len(k.object.Members) < fewMembers {
-		return k.object.Get(key) != nil
+func (k *keys) has(key string, members []Member) bool {
+	if len(members) < fewMembers {
+		return slices.ContainsFunc(members, func(m Member) bool { return strings.EqualFold(m.Key, key) })
 	}
 	if k.folded == nil {
 		k.folded = make(map[string]bool, 2*fewMembers)
-		for _, m := range k.object.Members {
+		for _, m := range members {
 			k.folded[fold(m.Key)] = true
 		}
 	}
@@ -400,7 +404,8 @@ func fold(key string) string {
 	}, key)
 }
 
-func (p *parser) member(depth int, seen *keys) (Member, bool) {
+// member reads a member of the object whose members so far begin at first.
+func (p *parser) member(depth int, seen *keys, first int) (Member, bool) {
 	p.blanks()
 	if p.at >= len(p.text) || p.text[p.at] != '"' {
 		p.fail("a key in double quotes is missing")
@@ -411,7 +416,7 @@ func (p *parser) member(depth int, seen *keys) (Member, bool) {
 	if m.Key, ok = p.str(); !ok {
 		return m, false
 	}
-	if seen.has(m.Key) {
+	if seen.has(m.Key, p.members[first:]) {
 		p.problems = append(p.problems, Problem{Kind: Duplicate, Offset: m.Offset, Message: fmt.Sprintf("the key %q stands twice", m.Key)})
 	}
 	p.blanks()
