@@ -14,10 +14,12 @@ import (
 	"testing"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/stretchr/testify/require"
 
 	"stoa/infra/local/trade"
 	"stoa/shared/packages/packagestest"
+	"stoa/shared/registry/registrytest"
 )
 
 // template is a clean main template. Other tests move the clock of the stack ahead at the same time, so its API versions
@@ -348,8 +350,57 @@ func TestPackageDryRun(t *testing.T) {
 	s.do(http.MethodGet, s.path+"/packages/package.zip/report", nil, http.StatusNotFound) // nothing is kept
 }
 
-// Chapter 03, walks 1, 2 and 9, and chapter 02, walk 8 with chapter 03, walk 8 over a real registry: dry runs of what an
-// offer leaves with its publisher.
+// Chapter 02, walk 8, and chapter 03, walk 8: the images of a plan in a real registry.
+func TestImagesInARegistry(t *testing.T) {
+	t.Parallel()
+	registrytest.Start(t, registryAddress)
+	s := newShelf(t, "image-app", "SaaS")
+	amd, arm := registrytest.Push(t, registryAddress, "1.0.1-linux-x64", "amd64"), registrytest.Push(t, registryAddress, "1.0.1-linux-arm32", "arm")
+	registrytest.PushList(t, registryAddress, map[string]v1.Image{"amd64": amd, "arm": arm}, "latest", "1.0.1")
+	type answer struct {
+		Result   string
+		Findings []struct{ Code, Path string }
+		Checks   []struct {
+			Name string
+			OK   bool
+		}
+		TagDigests map[string]string
+	}
+	ask := func(path, password string, published map[string]string, tags ...string) (out answer) {
+		body := object{"registryName": "contosoreg", "adminUsername": registrytest.User, "adminPassword": password, "repositoryName": "app", "tagDigests": published}
+		versions := []object{}
+		for _, tag := range tags {
+			versions = append(versions, object{"tag": tag})
+		}
+		body["imageVersions"], body["imageTags"], body["platformOption"], body["fetch"] = versions, tags, "tier1Subset", true
+		require.NoError(t, s.do(http.MethodPost, s.path+"/plans/gold/"+path, body, http.StatusOK).Decode(&out))
+		return out
+	}
+	all := []string{"latest", "1.0.1", "1.0.1-linux-x64", "1.0.1-linux-arm32"}
+	for _, path := range []string{"imageRepository:verify", "iot/validate"} {
+		whole := ask(path, registrytest.Password, nil, all...)
+		require.Equal(t, "Pass", whole.Result, "%s: %+v", path, whole.Findings)
+		require.Len(t, whole.TagDigests, 4)
+		missing := ask(path, registrytest.Password, nil, all[:3]...)
+		require.Equal(t, "Fail", missing.Result)
+		require.Equal(t, "TagNotListed", missing.Findings[0].Code, "CON-37, IOT-13")
+		refused := ask(path, "wrong", nil, all...)
+		require.Equal(t, "Fail", refused.Result)
+		require.Contains(t, []string{"RegistryAuthFailed", "RegistryAccessDenied"}, refused.Findings[0].Code, "CON-31, IOT-9")
+		if path == "imageRepository:verify" {
+			require.Len(t, whole.Checks, 4)
+			require.Equal(t, "credentials", refused.Checks[len(refused.Checks)-1].Name)
+			require.False(t, refused.Checks[len(refused.Checks)-1].OK)
+		}
+	}
+	before := ask("iot/validate", registrytest.Password, nil, all...).TagDigests
+	other := registrytest.Push(t, registryAddress, "1.0.2-linux-x64", "amd64")
+	registrytest.PushList(t, registryAddress, map[string]v1.Image{"amd64": other, "arm": arm}, "1.0.1", "latest")
+	moved := ask("imageRepository:verify", registrytest.Password, before, append(all, "1.0.2-linux-x64")...)
+	require.Equal(t, "VersionTagMoved", moved.Findings[0].Code, "CON-38: %+v", moved.Findings)
+}
+
+// Chapter 03, walks 1, 2 and 9: dry runs of what an offer leaves with its publisher.
 func TestAssetDryRuns(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t, "asset-app", "SaaS")

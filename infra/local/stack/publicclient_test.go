@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -56,7 +55,9 @@ func publisherOf(t *testing.T, s *stack.Stack) identity.Publisher {
 // that package's test as a process of its own, which gets nothing but addresses and credentials.
 func runPublicClient(t *testing.T, s *stack.Stack, profile string) {
 	t.Helper()
-	publisher, listen := publisherOf(t, s), freeAddress(t)
+	publisher := publisherOf(t, s)
+	listen, err := freeAddress()
+	require.NoError(t, err)
 	offer, err := s.Sample.Publish(t.Context(), sample.Offer{
 		OfferID: "client-saas", LandingPageURL: "http://" + listen + "/landing", ConnectionWebhook: "http://" + listen + "/webhook",
 	})
@@ -155,13 +156,4 @@ func ask(t *testing.T, s *stack.Stack, method, path string, body object) object 
 	var got object
 	require.NoError(t, json.Unmarshal(raw, &got))
 	return got
-}
-
-// freeAddress is a loopback address nobody listens on, for a process that has to be told where to.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,6 +21,9 @@ import (
 )
 
 var marketplace *stack.Stack
+
+// registryAddress is where a test may start a container registry.
+var registryAddress string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -35,7 +39,13 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer log.Close()
-		marketplace, err = stack.Start(context.Background(), stack.Options{Dir: dir, MaxRestarts: 1000, Log: log})
+		if registryAddress, err = freeAddress(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		marketplace, err = stack.Start(context.Background(), stack.Options{
+			Dir: dir, MaxRestarts: 1000, Log: log, Settings: map[string]string{"STOA_REGISTRY": registryAddress},
+		})
 		if errors.Is(err, azurite.ErrNotInstalled) && os.Getenv("STOA_TEST_ALL") != "1" {
 			fmt.Fprintln(os.Stderr, "skipped:", err)
 			return 0
@@ -47,6 +57,15 @@ func TestMain(m *testing.M) {
 		defer marketplace.Stop()
 		return m.Run()
 	}())
+}
+
+// freeAddress is a loopback address nobody listens on, for a process that has to be told where to.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 func TestUnknownPathsAnswerInTheEnvelopeOfTheirAPI(t *testing.T) {
