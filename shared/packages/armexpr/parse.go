@@ -98,6 +98,9 @@ func (p *parser) expression() *Node {
 	defer func() { p.depth-- }()
 	p.blanks()
 	n := p.primary()
+	if p.err == nil && n.Kind == Number { // has no members: 0.x is not x of 0
+		return n
+	}
 	for links := 0; p.err == nil; links++ {
 		if links+p.depth > MaxDepth {
 			return p.fail("the expression is nested more than %d deep", MaxDepth)
