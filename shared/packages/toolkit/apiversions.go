@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"stoa/shared/packages/armexpr"
@@ -25,8 +26,8 @@ const (
 var catalogueText string
 
 // catalogue are the API versions of resource types, the newest first. A type inside of another one that is missing has
-// the versions of that.
-var catalogue = func() map[string][]string {
+// the versions of that. It is read when it is first asked for, which most processes never do.
+var catalogue = sync.OnceValue(func() map[string][]string {
 	out := map[string][]string{}
 	for line := range strings.Lines(catalogueText) {
 		words := strings.Fields(line)
@@ -36,13 +37,13 @@ var catalogue = func() map[string][]string {
 		}
 	}
 	return out
-}()
+})
 
 // versionsOf are the versions of a type, or of the nearest type around it.
 func versionsOf(kind string) []string {
 	kind = strings.ToLower(kind)
 	for {
-		if versions := catalogue[kind]; versions != nil {
+		if versions := catalogue()[kind]; versions != nil {
 			return versions
 		}
 		slash := strings.LastIndexByte(kind, '/')
