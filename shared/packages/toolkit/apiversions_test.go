@@ -45,8 +45,8 @@ func TestVerdict(t *testing.T) {
 // TestCatalogue: types are in lower case, versions are dates and stand with the newest first.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	require.Greater(t, len(catalogue), 1000)
-	for kind, versions := range catalogue {
+	require.Greater(t, len(catalogue()), 1000)
+	for kind, versions := range catalogue() {
 		require.Equal(t, strings.ToLower(kind), kind)
 		require.NotEmpty(t, versions)
 		require.True(t, slices.IsSortedFunc(versions, func(a, b string) int { return strings.Compare(b, a) }), kind)
