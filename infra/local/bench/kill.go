@@ -28,7 +28,7 @@ const (
 	latestKill   = 400 * time.Millisecond
 	sweepEvery   = 25               // kills after which the clock is moved
 	sweepAfter   = 40 * time.Second // by this, so that the sweep works under the kills as well
-	settleTime   = 5 * time.Minute  // for what is left when the kills are over
+	settleTime   = 10 * time.Minute // for what is left when the kills are over
 	afterSweep   = 6 * time.Minute  // on the clock: the traces of a dead process are swept
 )
 
@@ -41,7 +41,7 @@ const (
 
 // Kill kills the handler again and again, at random moments, under writers that buy, activate, report usage and
 // cancel, and then asks the books of a stack of its own: is everything that was acknowledged there, and once?
-func Kill(ctx context.Context, r *Report, o KillOptions) (err error) {
+func Kill(ctx context.Context, r *Report, o KillOptions) error {
 	if o.Kills == 0 {
 		o.Kills = defaultKills
 	}
@@ -51,29 +51,36 @@ func Kill(ctx context.Context, r *Report, o KillOptions) (err error) {
 	if o.Seed == 0 {
 		o.Seed = uint64(time.Now().UnixNano())
 	}
+	return alone(ctx, r, o, func(k *killRun) error {
+		if err := k.run(ctx); err != nil {
+			return fmt.Errorf("kill, seed %d: %w", o.Seed, err)
+		}
+		return k.report(ctx, r)
+	})
+}
+
+// alone gives a run a stack of its own.
+func alone(ctx context.Context, r *Report, o KillOptions, run func(*killRun) error) error {
 	dir, err := os.MkdirTemp("", "stoa-kill-*")
 	if err != nil {
-		return fmt.Errorf("kill: %w", err)
+		return fmt.Errorf("make room for a stack: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	log, err := os.Create(filepath.Join(dir, "stack.log"))
 	if err != nil {
-		return fmt.Errorf("kill: %w", err)
+		return fmt.Errorf("make room for a stack: %w", err)
 	}
 	defer log.Close()
 	s, err := stack.Start(ctx, stack.Options{Dir: dir, Log: log, MaxRestarts: 1 << 20})
 	if err != nil {
-		return fmt.Errorf("kill: %w", err)
+		return fmt.Errorf("start a stack: %w", err)
 	}
 	defer s.Stop()
 	k := &killRun{KillOptions: o, stack: s, client: trade.New(s, o.Writers), out: r.Out}
 	if k.tables, err = trade.OpenTables(s.Storage.ConnectionString()); err != nil {
-		return fmt.Errorf("kill: %w", err)
+		return fmt.Errorf("open the tables: %w", err)
 	}
-	if err := k.run(ctx); err != nil {
-		return fmt.Errorf("kill, seed %d: %w", o.Seed, err)
-	}
-	return k.report(ctx, r)
+	return run(k)
 }
 
 // killRun is one run, with what was acknowledged in it.
@@ -239,6 +246,7 @@ func (k *killRun) settle(ctx context.Context, what string, enough func(context.C
 	defer cancel()
 	var pending []string
 	for {
+		began := time.Now()
 		var err error
 		if pending, err = k.tables.Pending(ctx, k.stack.Clock.Now()); err == nil && len(pending) == 0 {
 			if done, err := enough(ctx); err != nil || done {
@@ -249,7 +257,7 @@ func (k *killRun) settle(ctx context.Context, what string, enough func(context.C
 		case <-ctx.Done():
 			fmt.Fprintf(k.out, "       not settled: %s; %d traces in the agenda, such as %.5q\n", what, len(pending), pending)
 			return nil // what is missing shows in the figures
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(max(200*time.Millisecond, 3*time.Since(began))): // looking must not be most of the work
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"stoa/infra/local/trade"
 )
 
-// stillLooks is how often the ledger must look the same, a fifth of a second apart, to be taken for complete.
-const stillLooks = 15
+// stillTime is how long the ledger must look the same to be taken for complete.
+const stillTime = 3 * time.Second
 
 // verdict counts what is wrong, and keeps the first cases of each kind.
 type verdict struct {
@@ -30,11 +30,16 @@ func (k *killRun) report(ctx context.Context, r *Report) error {
 	if err := k.compareLedger(ctx, &v); err != nil {
 		return err
 	}
+	v.figures(r, fmt.Sprintf("%d × SIGKILL: ", k.Kills))
+	return nil
+}
+
+// figures reports what is wrong, with the first cases of each kind.
+func (v *verdict) figures(r *Report, name string) {
 	var failures []string
 	for _, f := range v.failures {
 		failures = append(failures, f.String())
 	}
-	name := fmt.Sprintf("%d × SIGKILL: ", k.Kills)
 	for _, f := range []struct {
 		what, unit string
 		found      []string
@@ -45,10 +50,9 @@ func (k *killRun) report(ctx context.Context, r *Report) error {
 	} {
 		r.atMost(name+f.what, float64(len(f.found)), f.unit, 0, 0)
 		for _, text := range f.found[:min(len(f.found), 8)] {
-			fmt.Fprintf(k.out, "         %.600s\n", text)
+			fmt.Fprintf(r.Out, "         %.600s\n", text)
 		}
 	}
-	return nil
 }
 
 // compareActs compares subscriptions, usage and operations, once what the dead have left is swept.
@@ -216,13 +220,14 @@ func (k *killRun) pass(ctx context.Context, by time.Duration, v *verdict) error 
 
 // still reports whether the ledger has stopped to grow: messages on the queues leave no trace in the agenda.
 func (k *killRun) still() func(context.Context) (bool, error) {
-	last, looks := -1, 0
+	last, since := -1, time.Now()
 	return func(ctx context.Context) (bool, error) {
+		began := time.Now()
 		rows, err := k.tables.Rows(ctx, "ledger", "", "")
-		if looks++; len(rows) != last {
-			last, looks = len(rows), 0
+		if len(rows) != last {
+			last, since = len(rows), began
 		}
-		return looks >= stillLooks, err
+		return began.Sub(since) >= stillTime, err
 	}
 }
 

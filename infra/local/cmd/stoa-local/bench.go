@@ -15,21 +15,26 @@ import (
 	"stoa/infra/local/tree"
 )
 
-// killPart is the part that has a stack of its own.
-const killPart = "kill"
+// Parts that have a stack of their own.
+const (
+	killPart = "kill"
+	soakPart = "soak"
+)
 
 // benchmark says what is measured.
 type benchmark struct {
 	only string // the part that is measured alone, and bench.json stays as it is; empty: everything
 	kill bench.KillOptions
+	soak bench.SoakOptions
 }
 
 // parseBenchmark reads the flags of bench.
 func parseBenchmark(args []string) (b benchmark, err error) {
-	parts := append(bench.PartNames(), killPart)
+	parts := append(bench.PartNames(), killPart, soakPart)
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&b.only, "only", "", "measure one part alone: "+strings.Join(parts, ", "))
 	flags.IntVar(&b.kill.Kills, "kills", 0, "how often the handler is killed; 0 is 200")
+	flags.DurationVar(&b.soak.For, "for", 0, "how long metering is under load; 0 is 3 minutes with two kills")
 	flags.Uint64Var(&b.kill.Seed, "seed", 0, "the seed of an earlier run of kills")
 	if err := flags.Parse(args); err != nil {
 		return b, err
@@ -49,11 +54,14 @@ func measure(ctx context.Context, b benchmark) error {
 	}
 	report := &bench.Report{Out: os.Stdout}
 	var failed error
-	if b.only != killPart {
+	if b.only != killPart && b.only != soakPart {
 		failed = withStack(ctx, func(s *stack.Stack) error { return bench.Run(ctx, s, report, b.only) })
 	}
 	if b.only == "" || b.only == killPart {
 		failed = errors.Join(failed, bench.Kill(ctx, report, b.kill))
+	}
+	if b.only == "" || b.only == soakPart {
+		failed = errors.Join(failed, bench.Soak(ctx, report, b.soak))
 	}
 	if b.only != "" {
 		return failed
