@@ -26,8 +26,8 @@ const (
 	soakResources = 25
 	soakKills     = 2
 	soakHour      = 6 * time.Second // charges of events take longer than their acceptance, and are to be awaited
-	repeatEvery   = 10 // batches of a caller, of which one is sent a second time
-	textPack      = 50 // texts that cost as much as one e-mail
+	repeatEvery   = 10              // batches of a caller, of which one is sent a second time
+	textPack      = 50              // texts that cost as much as one e-mail
 )
 
 // Soak keeps metering under load on a stack of its own: callers send batches of 25 events, hour by hour on the moved
