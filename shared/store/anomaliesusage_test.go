@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,8 +120,9 @@ func TestDaily(t *testing.T) {
 func TestEventByID(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 5, 1, 0, 2, 0, 0, time.UTC)
-	now := at
-	db, _ := storetest.NewTwin(func() time.Time { return now })
+	var now atomic.Int64 // read by what is sent in the background
+	now.Store(at.Unix())
+	db, _ := storetest.NewTwin(func() time.Time { return time.Unix(now.Load(), 0).UTC() })
 	events := store.NewUsageEvents(store.NewUsage(db))
 	u := usageOf("e1", "contoso", "cns", "adatum", "r1", at)
 	count(t, events, u)
@@ -130,7 +132,7 @@ func TestEventByID(t *testing.T) {
 	dry.Session = metering.DryRun
 	count(t, events, dry)
 	for _, moved := range []int{0, 1, 12} {
-		now = at.AddDate(0, moved, 0)
+		now.Store(at.AddDate(0, moved, 0).Unix())
 		for _, id := range []string{"e1", "e2"} {
 			e, err := events.Event(t.Context(), "contoso", id)
 			require.NoError(t, err)
