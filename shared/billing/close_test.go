@@ -185,6 +185,74 @@ func (l *hooked) Apply(ctx context.Context, b billing.Batch) error {
 	return l.Ledger.Apply(ctx, b)
 }
 
+// A cycle that two close at once, one at any point of the other, is charged once: the other one finds it done or gives
+// way and comes back (BIL-13, BIL-14).
+func TestTwoCloseACycle(t *testing.T) {
+	t.Parallel()
+	closeAt := func(t *testing.T, k int) (steps int) {
+		w := billingtest.New(t, start)
+		w.Subscribe("s1", "0", "USD")
+		w.Use(t, "s1", "basic", "100", start)
+		require.Empty(t, w.Pump(t, nil))
+		w.Set(february)
+		late := &overtaken{Ledger: w.Ledger, at: k, then: func() {
+			require.NoError(t, w.Billing.CloseCycle(t.Context(), "s1", "email", "2026-01"))
+		}}
+		err := serviceOver(t, w, late).CloseCycle(t.Context(), "s1", "email", "2026-01")
+		require.True(t, err == nil || fault.As(err).Kind.Transient(), "%v", err)
+		require.NoError(t, w.Billing.CloseCycle(t.Context(), "s1", "email", "2026-01"))
+		require.Empty(t, w.Pump(t, nil))
+		require.Equal(t, "100", charged(t, w).String())
+		require.Equal(t, int64(1000), w.Balances(t, "USD", billingtest.Accounts...)["platform:cash"])
+		c, err := w.Billing.Collection(t.Context(), "s1")
+		require.NoError(t, err)
+		require.Equal(t, []any{billing.Clear, 1}, []any{c.State, c.Attempt}, "asked for once")
+		balanced(t, w)
+		return k - late.at
+	}
+	steps := closeAt(t, 1_000_000)
+	require.Greater(t, steps, 8)
+	for k := 1; k <= steps; k++ {
+		t.Run(fmt.Sprint("BIL-13 at step ", k), func(t *testing.T) {
+			t.Parallel()
+			closeAt(t, k)
+		})
+	}
+}
+
+// overtaken lets something happen at its k-th step: after a read, or before a write.
+type overtaken struct {
+	*store.Ledger
+	at   int
+	then func()
+}
+
+func (l *overtaken) step() {
+	if l.at--; l.at == 0 {
+		l.then()
+	}
+}
+
+func (l *overtaken) Line(ctx context.Context, publisherID, lineID string) (billing.Line, error) {
+	defer l.step()
+	return l.Ledger.Line(ctx, publisherID, lineID)
+}
+
+func (l *overtaken) Collection(ctx context.Context, publisherID, subscriptionID string) (billing.Collection, error) {
+	defer l.step()
+	return l.Ledger.Collection(ctx, publisherID, subscriptionID)
+}
+
+func (l *overtaken) Cycle(ctx context.Context, publisherID, resourceID, dimension, month string) (billing.Cycle, error) {
+	defer l.step()
+	return l.Ledger.Cycle(ctx, publisherID, resourceID, dimension, month)
+}
+
+func (l *overtaken) Apply(ctx context.Context, b billing.Batch) error {
+	l.step()
+	return l.Ledger.Apply(ctx, b)
+}
+
 // charged is the sum of what the cycles of s1 were charged for.
 func charged(t testing.TB, w *billingtest.World) (sum decimal.Decimal) {
 	t.Helper()

@@ -66,13 +66,10 @@ func (s *Service) requestTerm(ctx context.Context, sub subscription.Subscription
 	return s.collect(ctx, sub, c, b, false)
 }
 
-// chargeFirm charges a line that is firm at once: the customer is asked for it, and it is posted, whether the customer
-// pays or not. A term that was paid before its Reinstate is paid from that money (BIL-100).
-func (s *Service) chargeFirm(ctx context.Context, sub subscription.Subscription, line Line) error {
-	c, err := s.collection(ctx, sub)
-	if err != nil {
-		return err
-	}
+// chargeFirm charges a line that is firm at once and was not there after the collection was read: the customer is asked
+// for it, and it is posted, whether the customer pays or not. A term that was paid before its Reinstate is paid from
+// that money (BIL-100).
+func (s *Service) chargeFirm(ctx context.Context, sub subscription.Subscription, c Collection, line Line) error {
 	bill, err := billOf([]Line{line})
 	if err != nil {
 		return err

@@ -70,6 +70,12 @@ func (s *Service) term(ctx context.Context, subscriptionID string, number int) (
 
 // charge charges a new line. The same line again is nothing (BIL-9, BIL-10).
 func (s *Service) charge(ctx context.Context, sub subscription.Subscription, line Line) error {
+	// Read before the line: one who posts the line meanwhile changes the collection, under whose tag it is asked for.
+	// The other way round a line could be asked for again that was paid between the two reads.
+	c, err := s.collection(ctx, sub)
+	if err != nil {
+		return fmt.Errorf("charge %s: %w", line.SourceKey, err)
+	}
 	stored, err := s.deps.Ledger.Line(ctx, line.PublisherID, line.ID)
 	if err == nil {
 		return same(stored, line)
@@ -78,7 +84,7 @@ func (s *Service) charge(ctx context.Context, sub subscription.Subscription, lin
 		return fmt.Errorf("charge %s: %w", line.SourceKey, err)
 	}
 	if line.State == Firm && line.gross() != 0 {
-		return s.chargeFirm(ctx, sub, line)
+		return s.chargeFirm(ctx, sub, c, line)
 	}
 	b, err := s.newLine(line)
 	if err != nil {
