@@ -27,11 +27,14 @@ const (
 	firstSpan    = 7 * day // judged by a run that has none before it
 	lateness     = day     // usage may be reported for as long (MTR-38), so a day is final then
 	runHour      = 2       // of a Monday, UTC
+	early        = 5 * time.Minute
 )
 
-// Monday is the id of the run that is due at an instant: the latest Monday at 02:00 UTC (MTR-72).
+// Monday is the id of the run that is due at an instant: the latest Monday at 02:00 UTC (MTR-72). The clock that
+// started the timer may be ahead of this one; a run that comes some minutes early is that of the new week, which would
+// otherwise have none.
 func Monday(now time.Time) string {
-	at := now.UTC().Add(-runHour * time.Hour)
+	at := now.UTC().Add(early - runHour*time.Hour)
 	back := (int(at.Weekday()) + 6) % 7
 	return at.AddDate(0, 0, -back).Format(time.DateOnly)
 }

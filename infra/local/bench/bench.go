@@ -50,6 +50,26 @@ func (r *Report) add(result Result) {
 	fmt.Fprintf(r.Out, "%s  %-58s %10.3f %-8s %s\n", mark, result.Name, result.Value, result.Unit, result.Target)
 }
 
+// The p99 of a request over its median: what a caller waits for at worst, against what it is used to.
+const (
+	mostSpread = 3
+	goodSpread = 2
+)
+
+// spread adds the p99 of some requests over their median, and prints both. It puts the times in order.
+func (r *Report) spread(name string, times []time.Duration) error {
+	n := len(times)
+	if n == 0 {
+		return fmt.Errorf("%s: nothing was measured", name)
+	}
+	slices.Sort(times)
+	median, slow := times[n/2], times[n*99/100]
+	r.atMost(name, float64(slow)/float64(median), "ratio", mostSpread, goodSpread)
+	fmt.Fprintf(r.Out, "       median %s, p99 %s, most %s of %d\n",
+		median.Round(time.Millisecond), slow.Round(time.Millisecond), times[n-1].Round(time.Millisecond), n)
+	return nil
+}
+
 // JSON is the report as bench.json holds it.
 func (r *Report) JSON() ([]byte, error) {
 	raw, err := json.MarshalIndent(r.Results, "", "  ")

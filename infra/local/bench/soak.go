@@ -26,7 +26,7 @@ const (
 	soakResources = 25
 	soakKills     = 2
 	soakHour      = 6 * time.Second // charges of events take longer than their acceptance, and are to be awaited
-	repeatEvery   = 10              // batches of a caller, of which one is sent a second time
+	repeatEvery   = 10              // batches, of which one is sent a second time
 	textPack      = 50              // texts that cost as much as one e-mail
 )
 
@@ -35,7 +35,10 @@ const (
 // closed month must be their sum.
 func Soak(ctx context.Context, r *Report, o SoakOptions) error {
 	if o.For == 0 {
-		o.For, o.Kills = soakTime, soakKills
+		o.For = soakTime
+	}
+	if o.Kills == 0 {
+		o.Kills = soakKills
 	}
 	if o.Callers == 0 {
 		o.Callers = callers
@@ -47,7 +50,7 @@ func Soak(ctx context.Context, r *Report, o SoakOptions) error {
 		o.Hour = soakHour
 	}
 	return alone(ctx, r, KillOptions{Kills: o.Kills, Writers: o.Callers}, func(k *killRun) error {
-		s := &soak{killRun: k, SoakOptions: o}
+		s := &soak{killRun: k, SoakOptions: o, accepted: map[string]bool{}}
 		if err := s.prepare(ctx); err != nil {
 			return fmt.Errorf("soak: %w", err)
 		}
@@ -64,11 +67,13 @@ type soak struct {
 	SoakOptions
 
 	mu        sync.Mutex
+	began     time.Time       // on the clock
 	times     []time.Duration // of batches that no kill disturbed
 	disturbed time.Time       // until when a kill is felt
-	events    int             // accepted
-	repeated  int             // sent a second time and found to be duplicates
-	wrong     []string
+	batches   int
+	accepted  map[string]bool // ids of events
+	repeated  int             // events that were sent a second time
+	wrong     []string        // answers
 }
 
 // prepare sells the resources, on the second day of a month: the month is long enough for the hours to come.
@@ -94,6 +99,7 @@ func (s *soak) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.began = s.stack.Clock.Now()
 	return s.client.Pass(ctx, time.Hour) // to an hour in which all of it is theirs
 }
 
@@ -102,7 +108,7 @@ func (s *soak) load(ctx context.Context) error {
 	began, hours, kills := time.Now(), 0, 0
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	for time.Since(began) < s.For {
+	for time.Since(began) < s.For || kills < s.SoakOptions.Kills {
 		next := time.After(s.Hour)
 		var group sync.WaitGroup
 		for c := range s.Callers {
@@ -132,7 +138,7 @@ func (s *soak) load(ctx context.Context) error {
 	}
 	took := time.Since(began).Seconds()
 	fmt.Fprintf(s.out, "       %d callers, %.0f s, %d hours on the clock, %d kills: %d events accepted (%.0f a second), %d sent twice\n",
-		s.Callers, took, hours, kills, s.events, float64(s.events)/took, s.repeated)
+		s.Callers, took, hours, kills, len(s.accepted), float64(len(s.accepted))/took, s.repeated)
 	return nil
 }
 
@@ -152,98 +158,75 @@ func (s *soak) mark(until time.Time) {
 	s.disturbed = until
 }
 
+// item is an event of a batch, and where its resource's use of the dimension is added up.
+type item struct {
+	event trade.Usage
+	used  *usage
+}
+
 // hour sends the events of one caller's resources in the hour of the clock.
 func (s *soak) hour(ctx context.Context, caller int) error {
 	mine := s.deals[caller*s.SoakOptions.Resources : (caller+1)*s.SoakOptions.Resources]
 	now := s.stack.Clock.Now()
-	var batch []trade.Usage
-	var of []*usage
+	var items []item
 	for i := range mine {
-		for dimension, quantity := range map[string]int{"email": 1, "text": textPack} {
-			u := &mine[i].email
-			if dimension == "text" {
-				u = &mine[i].text
-			}
-			batch = append(batch, trade.Usage{ResourceID: mine[i].id, PlanID: soldPlan, Dimension: dimension, Quantity: quantity, At: now})
-			of = append(of, u)
-			if len(batch) < batchSize && i < len(mine)-1 {
-				continue
-			}
-			if err := s.send(ctx, batch, of); err != nil {
-				return err
-			}
-			batch, of = nil, nil
+		event := trade.Usage{ResourceID: mine[i].id, PlanID: soldPlan, Dimension: "email", Quantity: 1, At: now}
+		items = append(items, item{event, &mine[i].email})
+		event.Dimension, event.Quantity = "text", textPack
+		items = append(items, item{event, &mine[i].text})
+	}
+	for batch := range slices.Chunk(items, batchSize) {
+		if err := s.send(ctx, batch); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // send reports a batch and adds up what was accepted. Now and then it is sent again, when all of it is a duplicate.
-func (s *soak) send(ctx context.Context, batch []trade.Usage, of []*usage) error {
+func (s *soak) send(ctx context.Context, batch []item) error {
+	var events []trade.Usage
+	for _, it := range batch {
+		events = append(events, it.event)
+	}
 	began := time.Now()
-	_, refused, err := s.client.ReportBatch(ctx, batch)
+	ids, refused, err := s.client.ReportBatch(ctx, events)
 	if err != nil {
 		return err
 	}
-	took := time.Since(began)
-	s.mu.Lock()
-	again := len(s.times)%repeatEvery == 0
-	if began.After(s.disturbed) {
-		s.times = append(s.times, took)
-	}
-	for i, why := range refused {
-		if why != "" {
-			s.wrong = append(s.wrong, fmt.Sprintf("%s of %s: %s", batch[i].Dimension, batch[i].ResourceID, why))
-			continue
-		}
-		s.events++
-		of[i].quantity += batch[i].Quantity
-	}
-	s.mu.Unlock()
-	if !again {
+	if !s.accept(batch, ids, refused, began) {
 		return nil
 	}
-	_, refused, err = s.client.ReportBatch(ctx, batch)
+	again, refused, err := s.client.ReportBatch(ctx, events)
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, why := range refused {
-		if s.repeated++; why != "Duplicate" && why != "" {
-			s.wrong = append(s.wrong, fmt.Sprintf("%s of %s again: %s", batch[i].Dimension, batch[i].ResourceID, why))
+		if s.repeated++; why != "Duplicate" && why != "" || again[i] != ids[i] {
+			s.wrong = append(s.wrong, fmt.Sprintf("%v again: %s of %s, the first was %s", events[i], why, again[i], ids[i]))
 		}
-	}
-	return err
-}
-
-// compare looks whether exactly the accepted events are kept, and closes the month to compare their charges.
-func (s *soak) compare(ctx context.Context, r *Report) error {
-	var v verdict
-	if err := s.client.Pass(ctx, afterSweep); err != nil {
-		return err
-	}
-	kept, err := s.acceptedUsage(ctx)
-	if err != nil {
-		return err
-	}
-	stored := 0
-	for at, ids := range kept {
-		stored += len(ids)
-		if slices.Sort(ids); len(slices.Compact(ids)) < len(ids) {
-			v.doubled = append(v.doubled, "usage "+at)
-		}
-	}
-	v.lost = append(v.lost, s.wrong...)
-	if stored != s.events {
-		v.lost = append(v.lost, fmt.Sprintf("%d events are kept, %d were accepted", stored, s.events))
-	}
-	if err := s.compareLedger(ctx, &v); err != nil {
-		return err
-	}
-	name := fmt.Sprintf("metering for %s with %d kills: ", s.For, s.SoakOptions.Kills)
-	v.figures(r, name)
-	slices.Sort(s.times)
-	if n := len(s.times); n > 0 {
-		r.atMost("batch of 25 events, 16 callers: p99 ÷ median", float64(s.times[n*99/100])/float64(s.times[n/2]), "ratio", 3, 2)
-		fmt.Fprintf(s.out, "       median %s, p99 %s of %d batches\n", s.times[n/2].Round(time.Millisecond), s.times[n*99/100].Round(time.Millisecond), n)
 	}
 	return nil
+}
+
+// accept adds up a batch that was answered, and reports whether it is one to send again.
+func (s *soak) accept(batch []item, ids, refused []string, began time.Time) (again bool) {
+	took := time.Since(began)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if began.After(s.disturbed) {
+		s.times = append(s.times, took)
+	}
+	for i, it := range batch {
+		if refused[i] != "" {
+			s.wrong = append(s.wrong, fmt.Sprintf("%v: %s", it.event, refused[i]))
+			continue
+		}
+		s.accepted[ids[i]] = true
+		it.used.quantity += it.event.Quantity
+	}
+	s.batches++
+	return s.batches%repeatEvery == 0
 }

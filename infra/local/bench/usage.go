@@ -17,6 +17,7 @@ const (
 	oneBatches = reporters / rounds    // batches of a round, each of a resource of its own
 	manyRounds = 40                    // batches of a round, each of 25 resources
 	manyFrom   = batchSize             // the first key of a resource that the other measurement leaves
+	timedMany  = 400                   // batches, each of 25 resources, that are timed one by one
 	usageTime  = "2006-01-02T15:04:05" // as publishers send it
 )
 
@@ -87,7 +88,34 @@ func (u *subject) batches(ctx context.Context, r *Report) error {
 		return err
 	}
 	r.atLeast("batchUsageEvent, 25 of 25 resources ÷ bare inserts", ratio, "ratio", 0.6, 0.85)
-	return nil
+	return u.batchTimes(ctx, r, ids)
+}
+
+// batchTimes times single batches, in hours that nobody has reported yet, while what they bring about is done behind.
+func (u *subject) batchTimes(ctx context.Context, r *Report, ids []string) error {
+	if err := u.walk.Pass(ctx, "PT23H"); err != nil {
+		return err
+	}
+	u.token = u.walk.PublisherToken()
+	now := u.now()
+	if err := u.handler.Rest(ctx); err != nil {
+		return err
+	}
+	times := make([]time.Duration, timedMany)
+	_, err := rate(ctx, timedMany, func(ctx context.Context, i int) error {
+		var events []usageEvent
+		for k := range batchSize {
+			e := i*batchSize + k
+			events = append(events, event(ids[e%reporters], e/reporters, now))
+		}
+		began := time.Now()
+		defer func() { times[i] = time.Since(began) }()
+		return u.report(ctx, events)
+	})
+	if err != nil {
+		return err
+	}
+	return r.spread(fmt.Sprintf("batchUsageEvent, 25 of 25 resources, %d callers: p99 ÷ median", callers), times)
 }
 
 // bareBatches inserts 25 entities: in one transaction, or one by one, by as many callers as the other side has.

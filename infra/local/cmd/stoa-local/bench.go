@@ -34,7 +34,7 @@ func parseBenchmark(args []string) (b benchmark, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&b.only, "only", "", "measure one part alone: "+strings.Join(parts, ", "))
 	flags.IntVar(&b.kill.Kills, "kills", 0, "how often the handler is killed; 0 is 200")
-	flags.DurationVar(&b.soak.For, "for", 0, "how long metering is under load; 0 is 3 minutes with two kills")
+	flags.DurationVar(&b.soak.For, "for", 0, "how long metering is under load, with two kills; 0 is 3 minutes")
 	flags.Uint64Var(&b.kill.Seed, "seed", 0, "the seed of an earlier run of kills")
 	if err := flags.Parse(args); err != nil {
 		return b, err
