@@ -21,7 +21,6 @@ const (
 // Meters serves the dimensions of offers, their meters on plans, and the price workbook (6.5; MTR-1 to MTR-19).
 type Meters struct {
 	Dimensions *draft.Service
-	Formats    []Format // of price workbooks, beside JSON and CSV
 }
 
 // Portal mounts the routes.

@@ -15,19 +15,20 @@ import (
 	"stoa/shared/web"
 )
 
-// Format is a file format of price workbooks.
-type Format struct {
-	Name      string // of the parameter format, and ending of the file's name
-	MediaType string
-	Workbook  dimension.Workbook
+// format is a file format of price workbooks, beside JSON.
+type format struct {
+	name      string // of the parameter format, and ending of the file's name
+	mediaType string
+	workbook  dimension.Workbook
+}
+
+var formats = []format{
+	{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", dimension.XLSX{}},
+	{"csv", "text/csv", dimension.CSV{}},
 }
 
 // maxWorkbook bounds a workbook, in bytes; the largest that makes sense has half of it.
 const maxWorkbook = 1 << 20
-
-func (h *Meters) formats() []Format {
-	return append([]Format{{"csv", "text/csv", dimension.CSV{}}}, h.Formats...)
-}
 
 // wireRow is a row of the workbook.
 type wireRow struct {
@@ -52,7 +53,7 @@ func numberOf(text string) *json.Number {
 // export answers the price workbook of a plan: as JSON, or as the file that the parameter format or the header Accept
 // names (MTR-16).
 func (h *Meters) export(w http.ResponseWriter, r *http.Request) error {
-	format, err := h.wanted(r)
+	file, err := wanted(r)
 	if err != nil {
 		return err
 	}
@@ -65,28 +66,27 @@ func (h *Meters) export(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	web.SetETag(w, o.Tag)
-	if format == nil {
+	if file == nil {
 		return writeRows(w, rows)
 	}
-	file, err := format.Workbook.Write(dimension.Table(rows))
+	body, err := file.workbook.Write(dimension.Table(rows))
 	if err != nil {
 		return fmt.Errorf("export prices of plan %s: %w", r.PathValue("planId"), err)
 	}
-	w.Header().Set("Content-Type", format.MediaType)
-	w.Header().Set("Content-Disposition", `attachment; filename="exportedPrice.`+format.Name+`"`)
+	w.Header().Set("Content-Type", file.mediaType)
+	w.Header().Set("Content-Disposition", `attachment; filename="exportedPrice.`+file.name+`"`)
 	w.WriteHeader(http.StatusOK)
-	_, err = w.Write(file)
+	_, err = w.Write(body)
 	return err
 }
 
 // wanted is the file format that a request asks for, nil for JSON.
-func (h *Meters) wanted(r *http.Request) (*Format, error) {
-	formats := h.formats()
+func wanted(r *http.Request) (*format, error) {
 	name := r.URL.Query().Get("format")
 	if name == "" {
 		for _, accepted := range strings.Split(r.Header.Get("Accept"), ",") {
 			media, _, _ := strings.Cut(accepted, ";")
-			if i := slices.IndexFunc(formats, func(f Format) bool { return strings.EqualFold(f.MediaType, strings.TrimSpace(media)) }); i >= 0 {
+			if i := slices.IndexFunc(formats, func(f format) bool { return strings.EqualFold(f.mediaType, strings.TrimSpace(media)) }); i >= 0 {
 				return &formats[i], nil
 			}
 		}
@@ -94,10 +94,10 @@ func (h *Meters) wanted(r *http.Request) (*Format, error) {
 	}
 	names := []string{"json"}
 	for i, f := range formats {
-		if strings.EqualFold(f.Name, name) {
+		if strings.EqualFold(f.name, name) {
 			return &formats[i], nil
 		}
-		names = append(names, f.Name)
+		names = append(names, f.name)
 	}
 	if strings.EqualFold(name, "json") {
 		return nil, nil
@@ -117,7 +117,7 @@ func writeRows(w http.ResponseWriter, rows []dimension.Row) error {
 
 // load takes the prices of an edited workbook, all of its rows or none: 200 with the workbook as it is now (MTR-16).
 func (h *Meters) load(w http.ResponseWriter, r *http.Request) error {
-	rows, err := h.rows(w, r)
+	rows, err := readRows(w, r)
 	if err != nil {
 		return err
 	}
@@ -134,21 +134,21 @@ func (h *Meters) load(w http.ResponseWriter, r *http.Request) error {
 	return writeRows(w, now)
 }
 
-// rows reads the workbook of a request, in the format that its Content-Type names.
-func (h *Meters) rows(w http.ResponseWriter, r *http.Request) ([]dimension.Row, error) {
+// readRows reads the workbook of a request, in the format that its Content-Type names.
+func readRows(w http.ResponseWriter, r *http.Request) ([]dimension.Row, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		media = "" // web.Decode says what is wrong with it
 	}
-	for _, f := range h.formats() {
-		if f.MediaType != media {
+	for _, f := range formats {
+		if f.mediaType != media {
 			continue
 		}
 		file, err := readFile(w, r)
 		if err != nil {
 			return nil, err
 		}
-		table, err := f.Workbook.Read(file)
+		table, err := f.workbook.Read(file)
 		if err != nil {
 			return nil, err
 		}

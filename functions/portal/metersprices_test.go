@@ -30,6 +30,11 @@ func TestWorkbook(t *testing.T) {
 	require.Equal(t, file, b.call("reader", "GET", prices+"?format=CSV", "").Body.String())
 	require.Equal(t, 3, strings.Count(file, "\r\n"))
 	require.Equal(t, rows, b.must(200, "PUT", prices, file, "Content-Type", "text/csv")["value"], "nothing was edited")
+	const sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+	w = b.call("reader", "GET", prices, "", "Accept", sheet)
+	require.Equal(t, []string{sheet, `attachment; filename="exportedPrice.xlsx"`}, []string{w.Header().Get("Content-Type"), w.Header().Get("Content-Disposition")}) // SAS-40
+	require.Equal(t, rows, b.must(200, "PUT", prices, w.Body.String(), "Content-Type", sheet)["value"], "nothing was edited")
+	b.refuses(400, "InvalidValue", "value", "PUT", prices, file, "Content-Type", sheet)
 	b.preview()
 	b.goLive()
 	require.Equal(t, true, b.must(200, "GET", prices, "")["value"].([]any)[0].(map[string]any)["locked"])

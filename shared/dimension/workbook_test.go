@@ -1,10 +1,16 @@
 package dimension_test
 
 import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
+	"github.com/xuri/excelize/v2"
 
 	"stoa/shared/dimension"
 	"stoa/shared/fault"
@@ -204,6 +210,103 @@ func TestMarkets(t *testing.T) {
 		_, known := money.MinorUnits(m.Currency)
 		require.True(t, known, m.Currency)
 	}
+}
+
+// A spreadsheet gives back what it was written with, numbers as numbers (SAS-40).
+func TestXLSX(t *testing.T) {
+	t.Parallel()
+	o := cns(t)
+	rows, err := o.Export("basic")
+	require.NoError(t, err)
+	file, err := dimension.XLSX{}.Write(dimension.Table(rows))
+	require.NoError(t, err)
+	table, err := dimension.XLSX{}.Read(file)
+	require.NoError(t, err)
+	read, err := dimension.Rows(table)
+	require.NoError(t, err)
+	require.NoError(t, o.Import("basic", read))
+	require.Equal(t, cns(t), o, "nothing was edited")
+
+	f, err := excelize.OpenReader(bytes.NewReader(file))
+	require.NoError(t, err)
+	kind, err := f.GetCellType("Prices", "E2")
+	require.NoError(t, err)
+	require.Equal(t, excelize.CellTypeUnset, kind, "a price is a number")
+	require.NoError(t, f.SetCellValue("Prices", "E2", 0.1+0.2)) // 0.30000000000000004
+	require.NoError(t, f.SetCellValue("Prices", "ZZ2", "a remark far away"))
+	edited, err := f.WriteToBuffer()
+	require.NoError(t, err)
+	table, err = dimension.XLSX{}.Read(edited.Bytes())
+	require.NoError(t, err)
+	read, err = dimension.Rows(table)
+	require.NoError(t, err)
+	require.Equal(t, "0.3", read[0].Price)
+}
+
+const openSheet, closeSheet = `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>`, `</sheetData></worksheet>`
+
+// spreadsheet is a file with other parts than ours.
+func spreadsheet(t testing.TB, sheet, shared string) []byte {
+	t.Helper()
+	file, err := dimension.XLSX{}.Write(nil)
+	require.NoError(t, err)
+	from, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
+	require.NoError(t, err)
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, part := range from.File {
+		if part.Name != "xl/worksheets/sheet1.xml" {
+			require.NoError(t, z.Copy(part))
+		}
+	}
+	for name, text := range map[string]string{"xl/worksheets/sheet1.xml": sheet, "xl/sharedStrings.xml": shared} {
+		w, err := z.Create(name)
+		require.NoError(t, err)
+		_, err = io.WriteString(w, text)
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	return b.Bytes()
+}
+
+// Texts stand in the cells or are shared, in runs of different looks; cells and lines may be left out.
+func TestXLSXCells(t *testing.T) {
+	t.Parallel()
+	table, err := dimension.XLSX{}.Read(spreadsheet(t,
+		openSheet+`<row r="2"><c r="B2" t="s"><v>1</v></c><c t="inlineStr"><is><t>here</t></is></c></row><row r="9"/><row r="10"><c r="A10" t="n"><v>1.1000000000000001</v></c>`+
+			`<c r="D10" t="str"><f>A1</f><v>1.1000000000000001</v></c><c r="XFD10"><v>5</v></c></row>`+closeSheet,
+		`<sst><si><t>a</t></si><si><r><t>mar</t></r><r><t>ket</t></r></si></sst>`))
+	require.NoError(t, err)
+	require.Equal(t, [][]string{{"", "market", "here"}, {"1.1", "", "", "1.1000000000000001"}}, table)
+}
+
+// A file that is none, one that inflates without end and one with too many lines are refused.
+func TestXLSXHostile(t *testing.T) {
+	t.Parallel()
+	cell := openSheet + `<row><c t="s"><v>%s</v></c></row>` + closeSheet
+	for name, file := range map[string][]byte{
+		"nothing":        nil,
+		"text":           []byte("market_iso2,price"),
+		"half":           spreadsheet(t, "", "")[:200],
+		"a bomb":         spreadsheet(t, strings.Repeat(" ", 4<<20), ""),
+		"no sheet":       spreadsheet(t, "", ""),
+		"no shared text": spreadsheet(t, fmt.Sprintf(cell, "1"), `<sst><si><t>a</t></si></sst>`),
+		"no number":      spreadsheet(t, fmt.Sprintf(cell, "-1"), `<sst><si><t>a</t></si></sst>`),
+		"many lines":     spreadsheet(t, openSheet+strings.Repeat(`<row><c><v>5</v></c></row>`, dimension.MaxRows+2)+closeSheet, "<sst/>"),
+	} {
+		_, err := dimension.XLSX{}.Read(file)
+		require.True(t, fault.Is(err, fault.Invalid), "%s: %v", name, err)
+	}
+}
+
+// Whatever the parts of a file are, they are a table or refused.
+func FuzzXLSX(f *testing.F) {
+	f.Add(openSheet+`<row r="2"><c r="B2" t="s"><v>0</v></c><c t="inlineStr"><is><t>here</t></is></c></row>`+closeSheet, `<sst><si><r><t>a</t></r></si></sst>`)
+	f.Fuzz(func(t *testing.T, sheet, shared string) {
+		table, err := dimension.XLSX{}.Read(spreadsheet(t, sheet, shared))
+		require.True(t, err == nil || fault.Is(err, fault.Invalid), "%v", err)
+		require.LessOrEqual(t, len(table), dimension.MaxRows+1)
+	})
 }
 
 // Whatever a file holds, it becomes rows, or a refusal that is the caller's; imported, the offer can be exported again.
