@@ -66,7 +66,7 @@ func TestRun(t *testing.T) {
 		{"an end", billing.Signal{Kind: billing.SignalEnded, SubscriptionID: "ended"}, false, ""},
 		{"BIL-12 a subscription that is not known yet", billing.Signal{Kind: billing.SignalTerm, SubscriptionID: "s2", Term: 1}, true, ""},
 		{"BIL-12 a term that is not known yet", billing.Signal{Kind: billing.SignalTerm, SubscriptionID: "s1", Term: 2}, true, ""},
-		{"BIL-12 usage of a resource that is not known yet", billing.Signal{Kind: billing.SignalUsage, ResourceID: "s2"}, true, ""},
+		{"BIL-12 usage of a resource that is not known yet", billing.Signal{Kind: billing.SignalUsage, ResourceID: "s2", Events: []billing.UsageEvent{{Dimension: "email", Hour: "2026011009"}}}, true, ""},
 		{"BIL-12 a cycle that is not known yet", billing.Signal{Kind: billing.SignalClose, ResourceID: "s1", Dimension: "email", Month: "2026-01"}, true, ""},
 		{"BIL-12 a line that is not known yet", billing.Signal{Kind: billing.SignalFirm, PublisherID: "contoso", LineID: "x"}, true, ""},
 		{"BIL-12 a release that is not known yet", billing.Signal{Kind: billing.SignalMature, PublisherID: "contoso", LineID: "x"}, true, ""},

@@ -171,6 +171,38 @@ func TestUsageWhileTheCycleCloses(t *testing.T) {
 	}
 }
 
+// Usage that comes every hour reads its cycle now and then only; one that may be closed by now is looked at.
+func TestUsageOfAnOpenCycle(t *testing.T) {
+	t.Parallel()
+	w := billingtest.New(t, start)
+	sub := w.Subscribe("s1", "0", "USD")
+	steps := &overtaken{Ledger: w.Ledger}
+	s := serviceOver(t, w, steps)
+	reads := func(at time.Time) int {
+		t.Helper()
+		w.Set(at)
+		before := steps.at
+		require.NoError(t, s.Handle(t.Context(), use(t, w, "basic", "1", at)))
+		return before - steps.at
+	}
+	require.Equal(t, 2, reads(start), "read, and opened")
+	require.Zero(t, reads(start.Add(time.Hour)))
+	require.Zero(t, reads(start.Add(11*time.Hour)))
+	require.Equal(t, 1, reads(start.Add(12*time.Hour)))
+	require.Equal(t, 2, reads(february.Add(-time.Hour)), "another month")
+	sub.Status, sub.EndedAt = subscription.Unsubscribed, february.Add(time.Hour)
+	w.Save(sub)
+	require.NoError(t, s.End(t.Context(), "s1"))
+	require.Zero(t, reads(february.Add(10*time.Hour)), "open for 24 hours from the end on")
+	require.Equal(t, 1, reads(february.Add(11*time.Hour)))
+	require.Equal(t, 1, reads(february.Add(12*time.Hour)), "not certain any more")
+	require.Empty(t, w.Pump(t, nil))
+	w.Set(march)
+	require.Empty(t, w.Pump(t, nil))
+	require.Equal(t, "8", charged(t, w).String())
+	balanced(t, w)
+}
+
 // hooked does something before its k-th Apply.
 type hooked struct {
 	*store.Ledger

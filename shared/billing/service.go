@@ -22,8 +22,11 @@ type Deps struct {
 	Now           func() time.Time
 }
 
-// Service charges terms and usage and carries the shares of what is paid towards the payout.
-type Service struct{ deps Deps }
+// Service charges terms and usage and carries the shares of what is paid towards the payout. Safe for concurrent use.
+type Service struct {
+	deps Deps
+	open openCycles
+}
 
 // New makes the service.
 func New(d Deps) (*Service, error) {

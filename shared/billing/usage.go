@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"stoa/shared/fault"
@@ -17,10 +18,7 @@ type place struct{ dimension, month string }
 // opened when it is not there, or the next open one when that is closed without it (BIL-24, BIL-25). What the
 // usage costs is posted when the cycle closes; until then it counts in Cycles.
 func (s *Service) ChargeUsage(ctx context.Context, resourceID string, events []UsageEvent) error {
-	sub, err := s.subscriber(ctx, resourceID)
-	if err != nil {
-		return err
-	}
+	now := s.deps.Now()
 	hours := map[place][]time.Time{}
 	var order []place
 	for _, e := range events {
@@ -32,17 +30,65 @@ func (s *Service) ChargeUsage(ctx context.Context, resourceID string, events []U
 			return fault.New(fault.Invalid, "MissingDimension", "dimension", "the dimension is missing")
 		}
 		p := place{e.Dimension, at.Format(monthLayout)}
+		if s.open.certain(resourceID, p, now) {
+			continue
+		}
 		if hours[p] == nil {
 			order = append(order, p)
 		}
 		hours[p] = append(hours[p], at)
 	}
+	if len(order) == 0 {
+		return nil
+	}
+	sub, err := s.subscriber(ctx, resourceID)
+	if err != nil {
+		return err
+	}
 	for _, p := range order {
-		if err := s.place(ctx, sub, p, hours[p]); err != nil {
+		open, err := s.place(ctx, sub, p, hours[p])
+		if err != nil {
 			return fmt.Errorf("cycle %s of %s: %w", p.month, sub.ID, err)
+		}
+		if open && sub.EndedAt.IsZero() {
+			s.open.saw(resourceID, p, now)
 		}
 	}
 	return nil
+}
+
+// openCycles are the cycles that were seen open, so that usage which comes every hour needs no reading for its charge.
+// A cycle closes at a known time, or 24 hours after the end of its resource (BIL-24, BIL-26): one that was open within
+// half of that, while its resource had not ended, is open.
+type openCycles struct {
+	mu   sync.Mutex
+	seen map[openCycle]time.Time
+}
+
+type openCycle struct {
+	resourceID string
+	place
+}
+
+const (
+	certainFor = 12 * time.Hour
+	mostOpen   = 100_000 // some 10 MB
+)
+
+func (o *openCycles) certain(resourceID string, p place, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seen, ok := o.seen[openCycle{resourceID, p}]
+	return ok && now.Before(seen.Add(certainFor)) && now.Before(Cycle{Month: p.month}.closesAt())
+}
+
+func (o *openCycles) saw(resourceID string, p place, at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.seen == nil || len(o.seen) >= mostOpen {
+		o.seen = map[openCycle]time.Time{}
+	}
+	o.seen[openCycle{resourceID, p}] = at
 }
 
 func (s *Service) subscriber(ctx context.Context, resourceID string) (subscription.Subscription, error) {
@@ -56,24 +102,24 @@ func (s *Service) subscriber(ctx context.Context, resourceID string) (subscripti
 	return sub, nil
 }
 
-// place finds the cycle of usage. Usage counts where its row is read by the close, so an open cycle needs nothing
-// more; one that is being closed is asked again when it is known what it has counted.
-func (s *Service) place(ctx context.Context, sub subscription.Subscription, p place, hours []time.Time) error {
+// place finds the cycle of usage, and reports whether it is open. Usage counts where its row is read by the close, so
+// an open cycle needs nothing more; one that is being closed is asked again when it is known what it has counted.
+func (s *Service) place(ctx context.Context, sub subscription.Subscription, p place, hours []time.Time) (open bool, err error) {
 	c, err := s.deps.Ledger.Cycle(ctx, sub.PublisherID, sub.ID, p.dimension, p.month)
 	switch {
 	case fault.Is(err, fault.NotFound): // a month that nobody opened was never closed
-		return s.openCycle(ctx, s.newCycle(sub, p))
+		return true, s.openCycle(ctx, s.newCycle(sub, p))
 	case err != nil:
-		return err
+		return false, err
 	case c.State == CycleOpen:
 		if !c.endsWith(sub.EndedAt) {
-			return nil
+			return true, nil
 		}
-		return s.openCycle(ctx, c)
+		return true, s.openCycle(ctx, c)
 	case c.FixedAt.IsZero():
-		return fault.New(fault.Unavailable, "CycleClosing", "", "cycle %s of %s is being closed", c.Month, c.ResourceID)
+		return false, fault.New(fault.Unavailable, "CycleClosing", "", "cycle %s of %s is being closed", c.Month, c.ResourceID)
 	}
-	return s.moveLate(ctx, sub, c, hours)
+	return false, s.moveLate(ctx, sub, c, hours)
 }
 
 func (s *Service) newCycle(sub subscription.Subscription, p place) Cycle {
@@ -161,7 +207,7 @@ func (s *Service) EndUsage(ctx context.Context, subscriptionID string) error {
 		}
 		for _, c := range list {
 			if c.endsWith(sub.EndedAt) {
-				if err := s.place(ctx, sub, place{c.Dimension, c.Month}, nil); err != nil {
+				if _, err := s.place(ctx, sub, place{c.Dimension, c.Month}, nil); err != nil {
 					return fmt.Errorf("end the usage of %s: %w", subscriptionID, err)
 				}
 			}

@@ -17,13 +17,12 @@ import (
 	"syscall"
 	"time"
 
-	"stoa/infra/local/stack"
 	"stoa/shared/packages"
 )
 
 // certificationFigures measures the validation of packages: time in one process that is warm, and memory and processor
 // time of the command, which is a process of its own.
-func certificationFigures(ctx context.Context, s *stack.Stack, r *Report) error {
+func certificationFigures(ctx context.Context, s *session, r *Report) error {
 	dir, err := os.MkdirTemp("", "certification")
 	if err != nil {
 		return fmt.Errorf("measure certification: %w", err)

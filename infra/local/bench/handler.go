@@ -13,7 +13,7 @@ import (
 )
 
 // handlerFigures measures start, memory and size of the handler binary (design numbers, first row).
-func handlerFigures(ctx context.Context, s *stack.Stack, r *Report) error {
+func handlerFigures(ctx context.Context, s *session, r *Report) error {
 	const starts = 7
 	var times []time.Duration
 	var idle int64
@@ -42,11 +42,21 @@ func handlerFigures(ctx context.Context, s *stack.Stack, r *Report) error {
 	return nil
 }
 
-// parts are what can be measured alone, in the order of a whole run. The kills have a stack of their own, see Kill.
+// session is one run against a stack, with what several parts of it use.
+type session struct {
+	*stack.Stack
+	subject *subject // nil until a part asks for it
+}
+
+// parts are what can be measured alone, in the order of a whole run; from the first one on that has a subject the host
+// rests. Kill and Soak have a stack of their own.
 var parts = []struct {
 	name    string
-	measure func(context.Context, *stack.Stack, *Report) error
-}{{"handler", handlerFigures}, {"certification", certificationFigures}, {"webhooks", webhookFigures}, {"subscriptions", subscriptionFigures}}
+	measure func(context.Context, *session, *Report) error
+}{
+	{"handler", handlerFigures}, {"certification", certificationFigures}, {"webhooks", webhookFigures},
+	{"subscriptions", subscriptionFigures}, {"metering", meteringFigures},
+}
 
 // PartNames are the names that Run takes.
 func PartNames() (names []string) {
@@ -60,9 +70,15 @@ func PartNames() (names []string) {
 // others.
 func Run(ctx context.Context, s *stack.Stack, r *Report, only string) error {
 	var errs []error
+	run := &session{Stack: s}
+	defer func() {
+		if run.subject != nil {
+			run.subject.handler.Stop()
+		}
+	}()
 	for _, p := range parts {
 		if only == "" || only == p.name {
-			if err := p.measure(ctx, s, r); err != nil {
+			if err := p.measure(ctx, run, r); err != nil {
 				errs = append(errs, fmt.Errorf("measure %s: %w", p.name, err))
 			}
 		}

@@ -46,8 +46,13 @@ func (u *subject) report(ctx context.Context, events []usageEvent) error {
 	return nil
 }
 
-// batches compares batches of one resource and of 25 resources with the bare writes they come down to.
-func (u *subject) batches(ctx context.Context, r *Report) error {
+// meteringFigures compares batches of one resource and of 25 resources with the bare writes they come down to, and
+// times single ones.
+func meteringFigures(ctx context.Context, s *session, r *Report) error {
+	u, err := s.ownSubject(ctx)
+	if err != nil {
+		return err
+	}
 	ids, err := u.purchases(ctx, "usage", reporters)
 	if err != nil {
 		return err
@@ -91,7 +96,7 @@ func (u *subject) batches(ctx context.Context, r *Report) error {
 	return u.batchTimes(ctx, r, ids)
 }
 
-// batchTimes times single batches, in hours that nobody has reported yet, while what they bring about is done behind.
+// batchTimes times single batches, in hours that nobody has reported yet.
 func (u *subject) batchTimes(ctx context.Context, r *Report, ids []string) error {
 	if err := u.walk.Pass(ctx, "PT23H"); err != nil {
 		return err

@@ -16,7 +16,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"stoa/infra/local/stack"
 	"stoa/infra/local/trade"
 )
 
@@ -100,10 +99,10 @@ func (rs *receivers) stop() {
 // webhookFigures sends a thousand webhooks to ten receivers, one of which never answers, through queue, host and
 // handler, and measures how late those to the nine others come; then how soon the dead one has its own when it lives
 // again.
-func webhookFigures(ctx context.Context, s *stack.Stack, r *Report) error {
+func webhookFigures(ctx context.Context, s *session, r *Report) error {
 	rs := startReceivers()
 	defer rs.stop()
-	m := &webhookRun{client: trade.New(s, callers), receivers: rs}
+	m := &webhookRun{client: trade.New(s.Stack, callers), receivers: rs}
 	if err := m.prepare(ctx); err != nil {
 		return fmt.Errorf("webhooks: %w", err)
 	}
