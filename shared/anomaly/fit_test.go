@@ -1,13 +1,10 @@
 package anomaly_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
-	"time"
 
-	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -205,33 +202,4 @@ func FuzzFit(f *testing.F) {
 		}
 		sane(t, list)
 	})
-}
-
-func customers(n, days int) []anomaly.Series {
-	random := rand.New(rand.NewPCG(1, 2))
-	first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	list := make([]anomaly.Series, n)
-	for i := range list {
-		list[i].Key = anomaly.Key{PublisherID: "contoso", OfferID: "cns", Meter: "email", CustomerID: fmt.Sprint(i)}
-		for d := range days {
-			list[i].Days = append(list[i].Days, anomaly.Day{
-				Date: first.AddDate(0, 0, d),
-				Part: anomaly.Part{ResourceID: "r", PlanID: "p", Quantity: decimal.New(10_000+random.Int64N(1_000), -2)},
-			})
-		}
-	}
-	return list
-}
-
-// The weekly training of 10,000 series of 90 days is to take 3 s of one core at most.
-func BenchmarkTrain10000Series(b *testing.B) {
-	list := customers(10_000, 90)
-	until := list[0].Days[89].Date.AddDate(0, 0, 1)
-	never := func(time.Time) bool { return false }
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, s := range list {
-			s.Judge(until.AddDate(0, 0, -7), until, never)
-		}
-	}
 }

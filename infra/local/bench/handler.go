@@ -54,7 +54,7 @@ var parts = []struct {
 	name    string
 	measure func(context.Context, *session, *Report) error
 }{
-	{"handler", handlerFigures}, {"certification", certificationFigures}, {"webhooks", webhookFigures},
+	{"handler", handlerFigures}, {"certification", certificationFigures}, {"anomalies", anomalyFigures}, {"webhooks", webhookFigures},
 	{"subscriptions", subscriptionFigures}, {"metering", meteringFigures},
 }
 
