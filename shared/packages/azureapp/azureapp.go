@@ -2,8 +2,9 @@
 // they refer to and its UI definition (rules AZA-107 to AZA-163), and runs the tests of the public toolkit over it
 // (AZA-200 to AZA-252).
 //
-// The stages run one after the other and collect what they find; the run stops after the files when a root file is
-// missing or unreadable. Validate has no state and is safe for concurrent use.
+// The stages run one after the other and collect what they find. A root file with a wrong name is looked at like one
+// with the right name; when one is missing or unreadable, the tests of the toolkit alone run over the rest. Validate has
+// no state and is safe for concurrent use.
 package azureapp
 
 import (
@@ -63,13 +64,12 @@ func Validate(ctx context.Context, tree *content.Tree, options Options, report *
 	stages := []func(){
 		a.checkFolders, a.checkTemplates, a.checkResources, a.checkArtifacts, a.checkSecrets,
 		a.checkUI, a.checkView,
-		func() { toolkit.Run(a.Input, report) },
 		func() { facts.LacksJIT, facts.AsksJIT = a.checkJIT() },
 	}
 	if a.Main == nil || a.UI == nil {
 		stages = nil
 	}
-	stages = append(stages, func() { facts.Stamp = a.checkTracking() })
+	stages = append(stages, func() { toolkit.Run(a.Input, report) }, func() { facts.Stamp = a.checkTracking() })
 	for _, stage := range stages {
 		if err := ctx.Err(); err != nil {
 			return facts, err

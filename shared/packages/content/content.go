@@ -126,7 +126,7 @@ func Parse(name string, text []byte, report *finding.Report) *Document {
 }
 
 var codeOf = map[jsondoc.ProblemKind]string{
-	jsondoc.Invalid: "APP_JSON_INVALID", jsondoc.Comment: "APP_JSON_COMMENT", jsondoc.Duplicate: "APP_JSON_DUPLICATE_KEY",
+	jsondoc.Invalid: "APP_JSON_INVALID", jsondoc.Slip: "APP_JSON_INVALID", jsondoc.Comment: "APP_JSON_COMMENT", jsondoc.Duplicate: "APP_JSON_DUPLICATE_KEY",
 }
 
 // At is the place of a JSON pointer and a byte of the document. Many places are found in little more time than one.

@@ -56,6 +56,7 @@ type ProblemKind int
 // The kinds of problem.
 const (
 	Invalid   ProblemKind = iota // not JSON; nothing behind it was read
+	Slip                         // not JSON, but what is meant is clear: read on as if it were
 	Comment                      // a comment, read as blanks
 	Duplicate                    // a key stands twice, compared without case
 )
@@ -105,7 +106,7 @@ func Position(text []byte, offset int) (line, column int) {
 	return line, column
 }
 
-// Parse reads a text. The node is nil when the text is not JSON, comments aside.
+// Parse reads a text. The node is nil when the text is not JSON, slips and comments aside.
 func Parse(text []byte) (*Node, []Problem) {
 	p := &parser{text: text}
 	root := p.value(0)
@@ -150,6 +151,11 @@ func (p *parser) fail(format string, args ...any) {
 		p.failed = true
 		p.problems = append(p.problems, Problem{Kind: Invalid, Offset: p.at, Message: fmt.Sprintf(format, args...)})
 	}
+}
+
+// slip notes what is no JSON and can be read all the same.
+func (p *parser) slip(at int, message string) {
+	p.problems = append(p.problems, Problem{Kind: Slip, Offset: at, Message: message})
 }
 
 // blanks skips blanks and comments.
@@ -292,16 +298,36 @@ func (p *parser) str() (string, bool) {
 		p.at = end + 1
 		return s, true
 	}
+	raw := p.text[p.at : end+1]
+	if at := bytes.IndexFunc(raw, control); at >= 0 {
+		p.slip(p.at+at, "the string holds a line break or another control character; write it as an escape, such as \\n")
+		raw = escapeControls(raw)
+	}
 	var s string
-	if err := json.Unmarshal(p.text[p.at:end+1], &s); err != nil {
-		p.fail("the string holds a character or an escape that is not allowed")
+	if err := json.Unmarshal(raw, &s); err != nil {
+		p.fail("the string holds an escape that is not allowed")
 		return "", false
 	}
 	p.at = end + 1
 	return s, true
 }
 
-// next moves over a comma, or over the end. It reports whether another element follows.
+func control(r rune) bool { return r < ' ' }
+
+func escapeControls(raw []byte) []byte {
+	var out bytes.Buffer
+	for _, c := range raw {
+		if control(rune(c)) {
+			fmt.Fprintf(&out, `\u%04x`, c)
+		} else {
+			out.WriteByte(c)
+		}
+	}
+	return out.Bytes()
+}
+
+// next moves over a comma, or over the end. It reports whether another element follows; none does behind a comma too
+// many.
 func (p *parser) next(end byte, what string) (more, ok bool) {
 	p.blanks()
 	if p.at >= len(p.text) {
@@ -310,7 +336,14 @@ func (p *parser) next(end byte, what string) (more, ok bool) {
 	}
 	switch c := p.text[p.at]; c {
 	case ',':
+		comma := p.at
 		p.at++
+		p.blanks()
+		if p.at < len(p.text) && p.text[p.at] == end {
+			p.slip(comma, "the comma behind the last element of the "+what+" is too many")
+			p.at++
+			return false, true
+		}
 		return true, true
 	case end:
 		p.at++

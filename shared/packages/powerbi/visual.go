@@ -83,13 +83,11 @@ func (v *visual) document(f *content.File) (*content.Document, error) {
 	}
 	scratch := finding.New("")
 	doc := content.Parse(f.Name, raw, scratch)
-	if doc == nil {
-		at, why := finding.Place{File: f.Name}, "it cannot be read"
-		if len(scratch.Findings) > 0 {
-			first := scratch.Findings[0]
-			at, why = finding.Place{File: f.Name, Line: first.Line, Column: first.Column}, first.Message
+	for _, wrong := range scratch.Findings {
+		if doc == nil || wrong.Code == "APP_JSON_INVALID" {
+			v.report.Add("PBV_PACKAGE_JSON_INVALID", finding.Place{File: f.Name, Line: wrong.Line, Column: wrong.Column}, "The file is no JSON: %s", wrong.Message)
+			break
 		}
-		v.report.Add("PBV_PACKAGE_JSON_INVALID", at, "The file is no JSON: %s", why)
 	}
 	return doc, nil
 }

@@ -1,6 +1,8 @@
 package toolkit_test
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -142,4 +144,18 @@ func FuzzRun(f *testing.F) {
 			require.True(t, found.Path == "" || strings.HasPrefix(found.Path, "/"), "%q is a pointer", found.Path)
 		}
 	})
+}
+
+// TestParityTable: PARITY.md has one row for each test.
+func TestParityTable(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("PARITY.md")
+	require.NoError(t, err)
+	var named []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (AZA-\d+) \| ([\w-]+) \| \d+ \| \d+ \| (?:same|differs)\b`).FindAllStringSubmatch(string(raw), -1) {
+		code, known := finding.Lookup("arm-ttk/" + row[2])
+		require.True(t, known && code.Rule == row[1], "%s %s", row[1], row[2])
+		named = append(named, row[2])
+	}
+	require.ElementsMatch(t, toolkit.Names(), named)
 }

@@ -2,7 +2,7 @@
 // of a package (rules AZA-200 to AZA-252).
 //
 // Each test is one function that gives the toolkit's verdict on the same input; the tables templateTests,
-// parameterTests and uiTests say which function is which test. Severities are those of the toolkit's Marketplace profile
+// parameterTests and uiTests say which function is which test; PARITY.md says how they compare on the toolkit's own inputs. Severities are those of the toolkit's Marketplace profile
 // and come from the table of codes; exemption lists and other parameters come from data/rules.json. Tests only read: Run
 // is safe for concurrent use.
 package toolkit
@@ -23,8 +23,8 @@ import (
 
 // Input is what the tests look at.
 type Input struct {
-	Main       *armtemplate.Template    // mainTemplate.json; nil when there is none that can be read
-	UI         *content.Document        // createUiDefinition.json; nil when there is none that can be read
+	Main       *armtemplate.Template    // mainTemplate.json or what stands in its place; nil when nothing does that can be read
+	UI         *content.Document        // createUiDefinition.json in any case of letters; nil when there is none that can be read
 	Definition *uidefinition.Definition // the same as a model
 	Templates  []*armtemplate.Template  // every template of the package: main, linked, and nested ones cut out of those
 	Parameters []*content.Document      // every parameter file
@@ -32,18 +32,16 @@ type Input struct {
 	Now        time.Time                // ages of API versions are counted back from here
 }
 
-// The files of a package's root.
-const (
-	mainTemplate = "mainTemplate.json"
-	uiDefinition = "createUiDefinition.json"
-)
+// uiDefinition is a file of a package's root. The main template is the first of templateNames that is there.
+const uiDefinition = "createuidefinition.json"
 
 // NewInput sorts the JSON files of a package by what they are: by their $schema, and without one by their name
 // (section 4.5.1 of the Azure chapter).
 func NewInput(files []*content.Document, now time.Time) *Input {
 	in := &Input{Files: files, Now: now}
+	mainFile := rootFile(files, templateNames)
 	for _, d := range files {
-		main := d.File == mainTemplate
+		main := d.File == mainFile
 		switch kind := kindOf(d); {
 		case main || kind == "deploymentTemplate":
 			read := armtemplate.New(d, main)
@@ -51,7 +49,7 @@ func NewInput(files []*content.Document, now time.Time) *Input {
 			if main {
 				in.Main = read[0]
 			}
-		case d.File == uiDefinition:
+		case strings.EqualFold(d.File, uiDefinition) && in.UI == nil:
 			in.UI, in.Definition = d, uidefinition.New(d)
 		case kind == "deploymentParameters":
 			in.Parameters = append(in.Parameters, d)
@@ -62,6 +60,18 @@ func NewInput(files []*content.Document, now time.Time) *Input {
 
 // templateNames are the names of files that are templates without a $schema.
 var templateNames = []string{"maintemplate.json", "azuredeploy.json", "prereq.azuredeploy.json"}
+
+// rootFile is the file of the root with the first of some names, in any case of letters.
+func rootFile(files []*content.Document, names []string) string {
+	for _, name := range names {
+		for _, d := range files {
+			if strings.EqualFold(d.File, name) {
+				return d.File
+			}
+		}
+	}
+	return ""
+}
 
 // kindOf is the group of tests for a file, "" when there is none.
 func kindOf(d *content.Document) string {
