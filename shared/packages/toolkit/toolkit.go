@@ -2,9 +2,9 @@
 // of a package (rules AZA-200 to AZA-252).
 //
 // Each test is one function that gives the toolkit's verdict on the same input; the tables templateTests,
-// parameterTests and uiTests say which function is which test; PARITY.md says how they compare on the toolkit's own inputs. Severities are those of the toolkit's Marketplace profile
-// and come from the table of codes; exemption lists and other parameters come from data/rules.json. Tests only read: Run
-// is safe for concurrent use.
+// parameterTests and uiTests say which function is which test, and PARITY.md how they compare on the toolkit's own
+// inputs. Severities are those of the toolkit's Marketplace profile and come from the table of codes; exemption lists
+// and other parameters come from data/rules.json. Tests only read: Run is safe for concurrent use.
 package toolkit
 
 import (
