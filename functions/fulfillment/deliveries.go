@@ -75,11 +75,6 @@ func deliveryOf(a *subscription.DeliveryAttempt) delivery {
 	return d
 }
 
-type deliveryPage struct {
-	Value        []delivery `json:"value"`
-	Continuation string     `json:"continuation,omitempty"`
-}
-
 // list answers a page of the publisher's webhook calls, the newest first. A filter of a subscription or an operation
 // is looked for in a stretch of some thousand calls at a time, so a page may have fewer than were asked for, also none,
 // and still be continued: a list is at its end when it has no continuation, not before.
@@ -96,7 +91,7 @@ func (h *Deliveries) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := deliveryPage{Value: make([]delivery, len(found)), Continuation: h.Pages.Encode(scope, next)}
+	out := web.Page[delivery]{Value: make([]delivery, len(found)), Continuation: h.Pages.Encode(scope, next)}
 	for i := range found {
 		out.Value[i] = deliveryOf(&found[i])
 	}

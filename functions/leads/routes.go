@@ -104,7 +104,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusOK, page{Value: wires(found, show), Continuation: h.Pages.Encode(scope, next)})
+	return web.WriteJSON(w, http.StatusOK, web.Page[wire]{Value: wires(found, show), Continuation: h.Pages.Encode(scope, next)})
 }
 
 // show answers one lead with its attempts.
@@ -152,7 +152,7 @@ func (h *Handler) parked(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusOK, page{Value: wires(found, false), Continuation: h.Pages.Encode("leads|parked", next)})
+	return web.WriteJSON(w, http.StatusOK, web.Page[wire]{Value: wires(found, false), Continuation: h.Pages.Encode("leads|parked", next)})
 }
 
 func (h *Handler) replayWaiting(w http.ResponseWriter, r *http.Request) error {

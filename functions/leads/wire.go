@@ -8,11 +8,6 @@ import (
 	"stoa/shared/offer"
 )
 
-type page struct {
-	Value        []wire `json:"value"`
-	Continuation string `json:"continuation,omitempty"`
-}
-
 // wire is a lead as publishers and staff see it.
 type wire struct {
 	LeadID      string         `json:"leadId"`

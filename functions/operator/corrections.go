@@ -118,10 +118,7 @@ func (h *Corrections) cases(w http.ResponseWriter, r *http.Request) error {
 	for i, c := range list {
 		out[i] = correctionWireOf(c)
 	}
-	return web.WriteJSON(w, http.StatusOK, struct {
-		Value        []correctionWire `json:"value"`
-		Continuation string           `json:"continuation,omitempty"`
-	}{out, h.Pages.Encode(scope, next)})
+	return web.WriteJSON(w, http.StatusOK, web.Page[correctionWire]{Value: out, Continuation: h.Pages.Encode(scope, next)})
 }
 
 // show answers one correction with what was credited.

@@ -102,10 +102,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 	for i, d := range letters {
 		out[i] = wireOf(d)
 	}
-	return web.WriteJSON(w, http.StatusOK, struct {
-		Value        []wire `json:"value"`
-		Continuation string `json:"continuation,omitempty"`
-	}{out, h.Pages.Encode(scope, next)})
+	return web.WriteJSON(w, http.StatusOK, web.Page[wire]{Value: out, Continuation: h.Pages.Encode(scope, next)})
 }
 
 func (h *Handler) replay(w http.ResponseWriter, r *http.Request) error {

@@ -101,10 +101,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := struct {
-		Value        []view `json:"value"`
-		Continuation string `json:"continuation,omitempty"`
-	}{[]view{}, h.Pages.Encode(scope, next)}
+	answer := web.Page[view]{Value: []view{}, Continuation: h.Pages.Encode(scope, next)}
 	for _, it := range items {
 		v := view{Item: it}
 		if it.Statement != "" {

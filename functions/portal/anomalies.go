@@ -97,12 +97,6 @@ func wireOf(a anomaly.Anomaly) wireAnomaly {
 	}
 }
 
-// paged is a page of a list.
-type paged[T any] struct {
-	Value        []T    `json:"value"`
-	Continuation string `json:"continuation,omitempty"`
-}
-
 // list answers anomalies, the newest usage first (MTR-75).
 func (h *Anomalies) list(w http.ResponseWriter, r *http.Request) error {
 	q := query{values: r.URL.Query()}
@@ -131,7 +125,7 @@ func (h *Anomalies) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := paged[wireAnomaly]{Value: make([]wireAnomaly, len(found)), Continuation: h.Pages.Encode(scope, next)}
+	out := web.Page[wireAnomaly]{Value: make([]wireAnomaly, len(found)), Continuation: h.Pages.Encode(scope, next)}
 	for i, a := range found {
 		out.Value[i] = wireOf(a)
 	}
@@ -213,7 +207,7 @@ func (h *Anomalies) actions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := paged[wireAction]{Value: make([]wireAction, len(lines)), Continuation: h.Pages.Encode(scope, next)}
+	out := web.Page[wireAction]{Value: make([]wireAction, len(lines)), Continuation: h.Pages.Encode(scope, next)}
 	for i, l := range lines {
 		out.Value[i] = wireAction{
 			AnomalyID: l.AnomalyID, OfferID: l.OfferID, MeterID: l.Meter, CustomerID: l.CustomerID, UsageDate: l.UsageDate,

@@ -78,7 +78,7 @@ func (h *Anomalies) corrections(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := paged[wireCorrection]{Value: make([]wireCorrection, len(list)), Continuation: h.Pages.Encode(scope, next)}
+	out := web.Page[wireCorrection]{Value: make([]wireCorrection, len(list)), Continuation: h.Pages.Encode(scope, next)}
 	for i, c := range list {
 		out.Value[i] = correctionOf(c)
 	}

@@ -70,10 +70,7 @@ func (h *Handler) cycles(w http.ResponseWriter, r *http.Request) error {
 	if list == nil {
 		list = []billing.Cycle{}
 	}
-	return web.WriteJSON(w, http.StatusOK, struct {
-		Value        []billing.Cycle `json:"value"`
-		Continuation string          `json:"continuation,omitempty"`
-	}{list, h.Pages.Encode("cycles|"+id, next)})
+	return web.WriteJSON(w, http.StatusOK, web.Page[billing.Cycle]{Value: list, Continuation: h.Pages.Encode("cycles|"+id, next)})
 }
 
 // setRates keeps the rates of a day: {"EUR":"0.90"}, units per USD. A rate that is kept is never changed.

@@ -168,8 +168,5 @@ func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
 			EndedAt: s.EndedAt, CleanedAt: s.CleanedAt, EndReason: s.Reason, Duration: s.Config.DurationHours, Error: s.Error, LeadID: s.LeadID,
 		}
 	}
-	return web.WriteJSON(w, http.StatusOK, struct {
-		Value        []publisherWire `json:"value"`
-		Continuation string          `json:"continuation,omitempty"`
-	}{out, h.Pages.Encode(scope, next)})
+	return web.WriteJSON(w, http.StatusOK, web.Page[publisherWire]{Value: out, Continuation: h.Pages.Encode(scope, next)})
 }

@@ -22,6 +22,12 @@ type Pages struct {
 	Param string // what the API calls the token; empty takes continuation
 }
 
+// Page is the answer of a list: a page of it, and the token of the next one.
+type Page[T any] struct {
+	Value        []T    `json:"value"`
+	Continuation string `json:"continuation,omitempty"`
+}
+
 // Encode makes the token of the page that inner continues. The scope names the list and all that selects its
 // rows, such as the publisher; a token is good for its own scope only. The end of the list, an empty inner, is
 // an empty token.
