@@ -8,8 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -52,14 +50,9 @@ const saasVersion = "api-version=2018-08-31"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	dir := t.TempDir()
-	log, err := os.Create(filepath.Join(dir, "stack.log"))
-	require.NoError(t, err)
-	t.Cleanup(func() { log.Close() })
-	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Log: log})
-	require.NoError(t, err)
-	t.Cleanup(s.Stop)
+	s := startStack(t, stack.Options{})
 	w := &world{Stack: s, tokens: map[string]string{}, values: map[string]string{}}
+	var err error
 	w.tables, err = aztables.NewServiceClientFromConnectionString(s.Storage.ConnectionString(), nil)
 	require.NoError(t, err)
 	w.files, err = azblob.NewClientFromConnectionString(s.Storage.ConnectionString(), nil)

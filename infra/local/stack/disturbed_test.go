@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -77,23 +75,18 @@ type finished struct {
 // startDisturbed starts a stack of its own, with the offers that are bought and asked about.
 func startDisturbed(t *testing.T) *disturbed {
 	t.Helper()
-	dir := t.TempDir()
-	log, err := os.Create(filepath.Join(dir, "stack.log"))
-	require.NoError(t, err)
-	t.Cleanup(func() { log.Close() })
 	d := &disturbed{script: &faults.Script{Hold: 20 * time.Millisecond}}
 	settings := map[string]string{}
 	for _, timer := range []string{"agenda", "conversions", "payouts"} {
 		settings["AzureWebJobs."+timer+".Disabled"] = "true"
 	}
-	d.stack, err = stack.Start(t.Context(), stack.Options{Dir: dir, Log: log, MaxRestarts: 100_000, Faults: d.script, Settings: settings})
-	require.NoError(t, err)
+	d.stack = startStack(t, stack.Options{MaxRestarts: 100_000, Faults: d.script, Settings: settings})
 	t.Cleanup(func() {
 		d.script.Arm(nil)
 		d.agenda.Wait()
-		d.stack.Stop()
 	})
 	d.client = trade.New(d.stack, 4)
+	var err error
 	d.tables, err = trade.OpenTables(d.stack.Storage.ConnectionString())
 	require.NoError(t, err)
 	d.addReader(t)

@@ -8,8 +8,6 @@ import (
 	"image/png"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -34,14 +32,9 @@ const notifications = "cns"
 // newNotifier brings cns live on the day before that of the walks.
 func newNotifier(t *testing.T) *notifier {
 	t.Helper()
-	dir := t.TempDir()
-	log, err := os.Create(filepath.Join(dir, "stack.log"))
-	require.NoError(t, err)
-	t.Cleanup(func() { log.Close() })
-	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Log: log})
-	require.NoError(t, err)
-	t.Cleanup(s.Stop)
+	s := startStack(t, stack.Options{})
 	n := &notifier{world: &world{Stack: s}, client: trade.New(s, racers)}
+	var err error
 	n.tables, err = trade.OpenTables(s.Storage.ConnectionString())
 	require.NoError(t, err)
 	now := s.Clock.Now()

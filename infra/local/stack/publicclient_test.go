@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,13 +25,7 @@ import (
 func TestPublicClient(t *testing.T) {
 	t.Run("guide", func(t *testing.T) { runPublicClient(t, marketplace, "guide") })
 	t.Run("current", func(t *testing.T) {
-		dir := t.TempDir()
-		log, err := os.Create(filepath.Join(dir, "stack.log"))
-		require.NoError(t, err)
-		t.Cleanup(func() { log.Close() })
-		s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Log: log, Settings: map[string]string{"STOA_FULFILLMENT_PROFILE": "current"}})
-		require.NoError(t, err)
-		t.Cleanup(s.Stop)
+		s := startStack(t, stack.Options{Settings: map[string]string{"STOA_FULFILLMENT_PROFILE": "current"}})
 		runPublicClient(t, s, "current")
 		runSample(t, s)
 	})

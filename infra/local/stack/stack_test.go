@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -92,4 +93,37 @@ func TestWalk(t *testing.T) {
 	if err := demo.New(marketplace, &out).Run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
+}
+
+// startStack starts a marketplace for one test. What it warned of last is shown when the test fails.
+func startStack(t *testing.T, o stack.Options) *stack.Stack {
+	t.Helper()
+	o.Dir = t.TempDir()
+	path := filepath.Join(o.Dir, "stack.log")
+	log, err := os.Create(path)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		log.Close()
+		if t.Failed() {
+			t.Log(strings.Join(warnings(t, path), "\n"))
+		}
+	})
+	o.Log = log
+	s, err := stack.Start(t.Context(), o)
+	require.NoError(t, err)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// warnings are the last ones of a log, shortened.
+func warnings(t *testing.T, path string) (list []string) {
+	const most, width = 20, 600
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(raw)) {
+		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
+			list = append(list, line[:min(len(line), width)])
+		}
+	}
+	return list[max(0, len(list)-most):]
 }
