@@ -105,6 +105,18 @@ func (c Cycle) name() string {
 	return c.Month
 }
 
+// sourceKey is that of the line for a part (BIL-9).
+func (c Cycle) sourceKey(p Part) string {
+	cycle := c.name()
+	if p.LateFrom != "" {
+		cycle += ":" + p.LateFrom
+	}
+	return fmt.Sprintf("metered:%s:%s:%s:%s", c.ResourceID, c.Dimension, p.PlanID, cycle)
+}
+
+// LineID is the id of the line for a part of a closed cycle.
+func (c Cycle) LineID(p Part) string { return LineID(c.sourceKey(p)) }
+
 // closesAt is when the cycle closes: on day 2 of the next month at 01:00 UTC, when nothing for it can be accepted
 // any more (BIL-24); the final one 24 hours after the end of the resource (BIL-26).
 func (c Cycle) closesAt() time.Time {

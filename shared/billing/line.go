@@ -207,12 +207,8 @@ func billingAccount(sub subscription.Subscription) string {
 // meteredLine is the charge of a part of a closed cycle (BIL-23): every unit that was accepted, at the price that
 // was fixed. Late use has a line of its own, which shows when it was (BIL-25).
 func meteredLine(sub subscription.Subscription, c Cycle, p Part) Line {
-	cycle := c.name()
-	if p.LateFrom != "" {
-		cycle += ":" + p.LateFrom
-	}
 	return Line{
-		SourceKey: fmt.Sprintf("metered:%s:%s:%s:%s", c.ResourceID, c.Dimension, p.PlanID, cycle), Kind: KindMetered, ChargeType: "Usage",
+		SourceKey: c.sourceKey(p), Kind: KindMetered, ChargeType: "Usage",
 		PublisherID: sub.PublisherID, OfferID: sub.OfferID, PlanID: p.PlanID, SubscriptionID: sub.ID, Dimension: c.Dimension,
 		BillingAccount: billingAccount(sub), Market: sub.Market, Currency: sub.Currency, Quantity: p.Quantity, UnitPrice: p.UnitPrice,
 		PeriodStart: p.FirstDay, PeriodEnd: p.LastDay, ChargeDate: c.lastDay(), State: Firm, // BIL-50

@@ -128,18 +128,13 @@ func (s *Service) charged(ctx context.Context, c Correction, p Part) (billing.Li
 		if cycle.State != billing.CycleClosed {
 			return billing.Line{}, errNotCharged
 		}
-		name, late := cycle.Month, ""
-		if !cycle.EndedAt.IsZero() {
-			name = "final"
-		}
+		late := ""
 		if n > 0 {
 			late = own
-			name += ":" + own
 		}
 		for _, part := range cycle.Parts {
 			if part.PlanID == p.PlanID && part.LateFrom == late {
-				key := fmt.Sprintf("metered:%s:%s:%s:%s", p.ResourceID, c.Meter, p.PlanID, name) // BIL-9
-				return s.deps.Ledger.Line(ctx, c.PublisherID, billing.LineID(key))
+				return s.deps.Ledger.Line(ctx, c.PublisherID, cycle.LineID(part))
 			}
 		}
 	}
