@@ -104,10 +104,6 @@ func anyOf(ids []string) []any {
 
 // readAudience reads the file that is the body of a request.
 func readAudience(w http.ResponseWriter, r *http.Request, k offer.AudienceKind) ([]string, error) {
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what cannot be read is none of those
-	if media != "text/csv" && media != "text/plain" && media != "application/vnd.ms-excel" {
-		return nil, fault.New(fault.UnsupportedType, "UnsupportedMediaType", "Content-Type", "The body must be text/csv.")
-	}
 	file, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAudienceFile))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, fault.New(fault.TooLarge, "BodyTooLarge", "", "The file may have %d bytes at most.", maxAudienceFile)
@@ -117,6 +113,10 @@ func readAudience(w http.ResponseWriter, r *http.Request, k offer.AudienceKind) 
 	}
 	if len(bytes.TrimSpace(file)) == 0 {
 		return nil, fault.New(fault.Invalid, "MissingBody", "", "The file is missing, or was sent chunked.")
+	}
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what cannot be read is none of those
+	if media != "text/csv" && media != "text/plain" && media != "application/vnd.ms-excel" {
+		return nil, fault.New(fault.UnsupportedType, "UnsupportedMediaType", "Content-Type", "The body must be text/csv.")
 	}
 	return offer.ImportAudience(k, bytes.NewReader(file))
 }

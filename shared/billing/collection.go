@@ -184,6 +184,9 @@ func (s *Service) credit(ctx context.Context, publisherID, account, currency str
 // Collection shows what the customer of a subscription is asked for. NotFound when there is no such subscription.
 func (s *Service) Collection(ctx context.Context, subscriptionID string) (Collection, error) {
 	sub, err := s.deps.Subscriptions.Subscription(ctx, subscriptionID)
+	if fault.Is(err, fault.NotFound) {
+		return Collection{}, fault.New(fault.NotFound, "NotFound", "subscriptionId", "There is no such subscription.").Because(err)
+	}
 	if err != nil {
 		return Collection{}, fmt.Errorf("collection of %s: %w", subscriptionID, err)
 	}

@@ -71,10 +71,10 @@ func syncable(o *offer.Offer, named []string) ([]string, error) {
 	for _, id := range named {
 		p, ok := o.Plan(id)
 		if !ok {
-			return nil, fault.New(fault.NotFound, "NotFound", "planId", "The offer has no plan %s.", id)
+			return nil, fault.New(fault.NotFound, "NotFound", "planIds", "The offer has no plan %s.", id)
 		}
 		if !can(p) {
-			return nil, fault.New(fault.Conflict, "InvalidPlanState", "planId", "The plan %s is not a private plan that is live.", id)
+			return nil, fault.New(fault.Conflict, "InvalidPlanState", "planIds", "The plan %s is not a private plan that is live.", id)
 		}
 		out = append(out, id)
 	}

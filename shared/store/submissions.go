@@ -31,7 +31,7 @@ func submissionKey(number int) string {
 func (s *Offers) Submission(ctx context.Context, publisherID, offerID string, number int) (publish.Submission, error) {
 	row, err := s.db.Table(offersTable).Get(ctx, offerPartition(publisherID, offerID), submissionKey(number))
 	if fault.Is(err, fault.NotFound) {
-		return publish.Submission{}, fault.New(fault.NotFound, "NotFound", "submissionId", "The offer %s has no submission %d.", offerID, number)
+		return publish.Submission{}, fault.New(fault.NotFound, "NotFound", "submission", "The offer %s has no submission %d.", offerID, number)
 	}
 	if err != nil {
 		return publish.Submission{}, fmt.Errorf("read submission %d of %s: %w", number, offerID, err)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -105,7 +106,7 @@ func decode(body []byte, v any) error {
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if err := dec.Decode(v); err != nil {
-		return wrong(body, err)
+		return wrong(body, v, err)
 	}
 	if rest := bytes.TrimSpace(body[dec.InputOffset():]); len(rest) > 0 {
 		return fault.New(fault.Invalid, codeMalformed, "", "the body must be one JSON value; more follows at offset %d", dec.InputOffset())
@@ -114,7 +115,7 @@ func decode(body []byte, v any) error {
 }
 
 // wrong says what is the matter with a body that did not decode.
-func wrong(body []byte, err error) error {
+func wrong(body []byte, v any, err error) error {
 	var (
 		own    *fault.Error
 		syntax *json.SyntaxError
@@ -137,7 +138,34 @@ func wrong(body []byte, err error) error {
 	if errors.As(err, &invalid) {
 		return err // the program's mistake, not the caller's
 	}
+	if name := noMoment(body, reflect.TypeOf(v)); name != "" {
+		return fault.New(fault.Invalid, codeType, name, "must be a date and time such as 2021-10-31T09:00:00Z").Because(err)
+	}
 	return fault.New(fault.Invalid, codeType, "", "a value of the body is not acceptable").Because(err)
+}
+
+// noMoment is the member of a body that should be a time and is not even a text, of which the library does not say
+// which one it is. Empty when there is none on the first level.
+func noMoment(body []byte, into reflect.Type) string {
+	var members map[string]json.RawMessage
+	for into != nil && into.Kind() == reflect.Pointer {
+		into = into.Elem()
+	}
+	if into == nil || into.Kind() != reflect.Struct || json.Unmarshal(body, &members) != nil {
+		return ""
+	}
+	for _, field := range reflect.VisibleFields(into) {
+		if field.Type != reflect.TypeFor[time.Time]() && field.Type != reflect.TypeFor[*time.Time]() {
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		for member, value := range members {
+			if strings.EqualFold(member, cmp.Or(name, field.Name)) && value[0] != '"' && string(value) != "null" {
+				return member
+			}
+		}
+	}
+	return ""
 }
 
 // maxShown is how much of what a caller sent a refusal shows.

@@ -83,6 +83,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a member of a map", `{"tags":{"a":"b","c":1}}`, wrongType, "tags.c", "must be a string"},
 		{"a number for bytes", `{"data":1}`, wrongType, "data", "base64"},
 		{"a date", `{"name":"x","when":"yesterday"}`, wrongType, "when", `2021-10-31T09:00:00Z, found "yesterday"`},
+		{"a number for a date", `{"name":"x","when":5}`, wrongType, "when", `2021-10-31T09:00:00Z`},
 		{"the domain's own fault", `{"color":"blue"}`, "InvalidColor", "color", "red"},
 		{"the domain's own error", `{"odd":1}`, wrongType, "", "acceptable"},
 	} {

@@ -28,6 +28,8 @@ func operatorAPI(t *testing.T) *api {
 	const app = `{"resourceUri":"/subscriptions/21111111-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.Solutions/applications/a",` +
 		`"managedResourceGroupId":"/subscriptions/21111111-0000-4000-8000-000000000001/resourceGroups/mrg","publisherId":"contoso","offerId":"walk-saas",` +
 		`"planId":"metered","customerTenantId":"21111111-0000-4000-8000-000000000002","market":"US","currency":"USD"}`
+	const announcement, card = `{"id":"a1","subject":"News","text":"All is well.","takeOverBy":"2027-01-01T00:00:00Z"}`, `{"state":"valid","next":["declined"]}`
+	noAccount := row{bad: unknownID, name: "account", values: map[string]string{"billingAccountId": "me"}, want: want{400, "InvalidValue", "billingAccountId"}}
 	rates := row{bad: overLong, name: "rate", body: `{"EUR":"1.123456789"}`, want: want{400, "InvalidValue", "EUR"}}
 	a.endpoints = []endpoint{
 		{method: "GET", pattern: root + "/deadletters", who: staff, rows: []row{continuation, number("top", "0"), number("top", "201"), number("top", "many"),
@@ -82,7 +84,27 @@ func operatorAPI(t *testing.T) *api {
 			row{bad: unknownID, name: "offer", values: map[string]string{"offerId": "nothing"}, want: want{404, "NotFound", "offerId"}},
 			row{bad: unknownID, name: "publisher", values: map[string]string{"publisherId": "nobody"}, want: want{404, "NotFound", "offerId"}},
 			row{bad: invalid, name: "nothing to certify", want: want{409, "InvalidOfferState", ""}})},
+		{method: "GET", pattern: root + "/publishers/{publisherId}/offers/{offerId}/certification", who: staff, rows: []row{
+			{bad: unknownID, name: "offer", values: map[string]string{"offerId": "nothing"}, want: want{404, "NotFound", "offerId"}},
+			{bad: unknownID, name: "publisher", values: map[string]string{"publisherId": "nobody"}, want: want{404, "NotFound", "offerId"}}}},
+		{method: "POST", pattern: root + "/announcements", who: staff, body: announcement, rows: members(t, announcement,
+			m{wrongType, "id", `5`, "InvalidType"}, m{wrongType, "takeOverBy", `5`, "InvalidType"}, m{overLong, "id", quoted(long(101)), "InvalidValue"},
+			m{overLong, "subject", quoted(long(501)), "InvalidValue"}, m{overLong, "text", quoted(long(20_001)), "InvalidValue"}, m{invalid, "id", `null`, "Required"},
+			m{invalid, "subject", `""`, "Required"}, m{invalid, "text", `""`, "Required"}, m{invalid, "takeOverBy", `"soon"`, "InvalidType"},
+			m{invalid, "continuation", `"YWJj"`, "InvalidContinuation"})},
+		{method: "GET", pattern: root + "/billing/instruments/{billingAccountId}", who: staff, rows: []row{noAccount}},
+		{method: "PUT", pattern: root + "/billing/instruments/{billingAccountId}", who: staff, body: card, rows: append(members(t, card,
+			m{wrongType, "state", `5`, "InvalidType"}, m{wrongType, "next", `"declined"`, "InvalidType"}, m{overLong, "state", quoted(long(101)), "InvalidValue"},
+			m{overLong, "next", `[` + many(101, `"valid%d"`) + `]`, "InvalidValue"}, m{invalid, "state", `"lost"`, "InvalidValue"}, m{invalid, "state", `null`, "InvalidValue"}), noAccount)},
+		{method: "GET", pattern: root + "/billing/collections/{subscriptionId}", who: staff, rows: []row{unknown("subscriptionId", "NotFound", "subscriptionId")}},
+		{method: "GET", pattern: root + "/ledger/verify", who: staff, query: "account=platform:cash&currency=USD", rows: []row{
+			{bad: invalid, name: "account", query: "account=nothing&currency=USD", want: want{404, "NotFound", "account"}},
+			{bad: invalid, name: "a long account", query: "currency=USD&account=" + long(2000), want: want{404, "NotFound", "account"}},
+			{bad: invalid, name: "no account", query: "currency=USD", want: want{400, "InvalidValue", "account"}},
+			{bad: invalid, name: "currency", query: "account=platform:cash&currency=gold", want: want{400, "InvalidValue", "currency"}}}},
+		{method: "GET", pattern: root + "/ledger/invariants/{publisherId}", who: staff, anyID: true},
 	}
+	a.endpoints = append(a.endpoints, corrections(t)...)
 	return a
 }
 

@@ -44,6 +44,10 @@ func portalAPI(t *testing.T) *api {
 	a.endpoints = append(a.endpoints, packaging(t)...)
 	a.endpoints = append(a.endpoints, publisherReads(noOffer)...)
 	a.endpoints = append(a.endpoints, webhookLog(t)...)
+	a.endpoints = append(a.endpoints, distributing(t, noOffer)...)
+	a.endpoints = append(a.endpoints, audienceFiles(noOffer)...)
+	a.endpoints = append(a.endpoints, metering(t, noOffer)...)
+	a.endpoints = append(a.endpoints, usageAndAnomalies(t)...)
 	return a
 }
 

@@ -1,7 +1,6 @@
 package stack_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -69,18 +68,8 @@ func complete(t *testing.T, apis []*api, routes []mounted) {
 			missing = slices.Delete(missing, at, at+1)
 		}
 	}
-	slices.SortFunc(missing, func(a, b mounted) int { return cmp.Compare(a.pattern, b.pattern) })
-	listed := slices.Clone(atHandlers)
 	for _, r := range missing {
-		at := slices.Index(listed, r.method+" "+r.pattern)
-		if at < 0 {
-			t.Errorf("%s %s has no endpoint here", r.method, r.pattern)
-			continue
-		}
-		listed = slices.Delete(listed, at, at+1)
-	}
-	for _, r := range listed {
-		t.Errorf("%s is listed as tested elsewhere, and has rows here or is gone", r)
+		t.Errorf("%s %s has no endpoint here", r.method, r.pattern)
 	}
 }
 

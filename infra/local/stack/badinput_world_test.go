@@ -140,7 +140,8 @@ func (w *world) fill(t *testing.T) {
 		"publisherId": contoso, "offerId": "walk-saas", "planId": "metered", "page": "properties", "name": "package.zip",
 		"version": "1", "slotId": "Production", "operationId": changed.header.Get("Operation-Id"), "subscriptionId": subscribed, "id": subscribed,
 		"waiting": waiting, "bought": bought, "leadId": lead.json["leadId"].(string), "sessionId": drive.json["sessionId"].(string),
-		"resourceUsageId": "21111111-0000-4000-8000-000000000009", "account": "cash", "resourceId": subscribed, "date": "2026-01-31",
+		"resourceUsageId": "21111111-0000-4000-8000-000000000009", "account": "cash", "anomalyId": noAnomaly, "dimensionId": "email",
+		"billingAccountId": w.Fixtures.Customers[0].TenantID, "correctionId": "21111111-0000-4000-8000-000000000001", "resourceId": subscribed, "date": "2026-01-31",
 	})
 	w.quiet(t)
 }
