@@ -32,14 +32,17 @@ type Input struct {
 	Now        time.Time                // ages of API versions are counted back from here
 }
 
-// uiDefinition is a file of a package's root. The main template is the first of templateNames that is there.
+// The files of a package's root, in any case of letters. The main template may have the name that another kind of
+// package gives it.
 const uiDefinition = "createuidefinition.json"
+
+var mainNames = []string{"maintemplate.json", "azuredeploy.json", "main-template.json"}
 
 // NewInput sorts the JSON files of a package by what they are: by their $schema, and without one by their name
 // (section 4.5.1 of the Azure chapter).
 func NewInput(files []*content.Document, now time.Time) *Input {
 	in := &Input{Files: files, Now: now}
-	mainFile := rootFile(files, templateNames)
+	mainFile := rootFile(files, mainNames)
 	for _, d := range files {
 		main := d.File == mainFile
 		switch kind := kindOf(d); {
