@@ -254,15 +254,25 @@ func TestTwoCloseACycle(t *testing.T) {
 
 // overtaken lets something happen at its k-th step: after a read, or before a write.
 type overtaken struct {
-	*store.Ledger
+	billing.Ledger
 	at   int
 	then func()
 }
 
 func (l *overtaken) step() {
-	if l.at--; l.at == 0 {
+	if l.at--; l.at == 0 && l.then != nil {
 		l.then()
 	}
+}
+
+func (l *overtaken) Credit(ctx context.Context, publisherID, account, currency string) (billing.CustomerCredit, error) {
+	defer l.step()
+	return l.Ledger.Credit(ctx, publisherID, account, currency)
+}
+
+func (l *overtaken) Release(ctx context.Context, publisherID string, eligibleAt time.Time, lineID string) (billing.Release, error) {
+	defer l.step()
+	return l.Ledger.Release(ctx, publisherID, eligibleAt, lineID)
 }
 
 func (l *overtaken) Line(ctx context.Context, publisherID, lineID string) (billing.Line, error) {

@@ -9,6 +9,7 @@ import (
 
 	"stoa/shared/billing"
 	"stoa/shared/billing/billingtest"
+	"stoa/shared/message"
 	"stoa/shared/subscription"
 	"stoa/shared/subscription/subscriptiontest"
 )
@@ -41,12 +42,13 @@ func TestCancelWhileItRenews(t *testing.T) {
 	}
 }
 
-// Whatever write of the ledger breaks, before or after it was done: the same money in the end, once.
+// Whatever write of the ledger breaks, before or after it was done, and whatever step of one process another one meets,
+// with the same message or with those that are left: the same money in the end, once.
 func TestCollectionWhateverHappens(t *testing.T) {
 	t.Parallel()
-	story := func(t *testing.T, k int, late bool) (int, map[string]int64) {
+	story := func(t *testing.T, prepare func(w *walk)) (*walk, map[string]int64) {
 		w := newWalk(t, "2022-01-01T10:00:00Z")
-		w.broken.at, w.broken.late = k, late
+		prepare(w)
 		sub := w.Active("silver", 10)
 		w.to("2022-01-31T00:00:00Z")
 		w.card(billing.CardValid, billing.CardDeclined, billing.CardDeclined)
@@ -61,18 +63,35 @@ func TestCollectionWhateverHappens(t *testing.T) {
 		w.to("2022-05-05T00:00:00Z")
 		require.Equal(t, subscription.Unsubscribed, w.Read(sub.ID).Status)
 		w.sound()
-		return k - w.broken.at, map[string]int64{
+		return w, map[string]int64{
 			"cash": w.balance("platform:cash"), "credit": w.balance("customer:{b}:credit"), "fee": w.balance("platform:revenue:storeFee"),
 			"open": w.balance("customer:{b}:receivable"), "payable": w.balance("publisher:contoso:payable"),
 		}
 	}
-	writes, want := story(t, 1_000_000, false)
+	calm, want := story(t, func(*walk) {})
 	require.NotZero(t, want["cash"])
-	for k := 1; k <= writes; k++ {
+	for k := 1; k <= -calm.broken.at; k++ {
 		for _, late := range []bool{false, true} {
 			t.Run(fmt.Sprint("BIL-13 BIL-14 write ", k, " breaks, done ", late), func(t *testing.T) {
 				t.Parallel()
-				_, got := story(t, k, late)
+				_, got := story(t, func(w *walk) { w.broken.at, w.broken.late = k, late })
+				require.Equal(t, want, got)
+			})
+		}
+	}
+	for name, meets := range map[string]func(billing.Signal, []message.Message) []billing.Signal{
+		"the same": func(now billing.Signal, _ []message.Message) []billing.Signal { return []billing.Signal{now} },
+		"those that are left": func(_ billing.Signal, left []message.Message) (others []billing.Signal) {
+			for _, m := range left {
+				others = append(others, signalOf(t, m))
+			}
+			return others
+		},
+	} {
+		for k := 1; k <= -calm.steps.at; k++ {
+			t.Run(fmt.Sprint("BIL-13 BIL-14 step ", k, " meets ", name), func(t *testing.T) {
+				t.Parallel()
+				_, got := story(t, func(w *walk) { w.steps.at, w.meets = k, meets })
 				require.Equal(t, want, got)
 			})
 		}

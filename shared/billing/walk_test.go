@@ -26,9 +26,12 @@ type walk struct {
 	*subscriptiontest.World
 	ledger  *store.Ledger
 	cards   *store.Instruments
-	broken  *breaking // the ledger as billing sees it
+	broken  *breaking // the ledger as billing sees it, behind steps
+	steps   *overtaken
 	billing *billing.Service
-	late    []message.Message // came too early and come back
+	second  *billing.Service                                                  // in another process
+	meets   func(now billing.Signal, left []message.Message) []billing.Signal // what the second one does at a step
+	late    []message.Message                                                 // came too early and come back
 }
 
 const customer = "adadadad-0000-4000-8000-000000000003"
@@ -39,12 +42,38 @@ func newWalk(t *testing.T, at string) *walk {
 	w.SetClock(instant(at))
 	w.ledger, w.cards = store.NewLedger(w.DB), store.NewInstruments(w.DB)
 	w.broken = &breaking{Ledger: w.ledger}
-	var err error
-	w.billing, err = billing.New(billing.Deps{
-		Ledger: w.broken, Subscriptions: w.Store, Resources: w, Usage: store.NewUsage(w.DB), Rates: w.ledger, Instrument: w.cards, Now: w.Now,
-	})
-	require.NoError(t, err)
+	w.steps = &overtaken{Ledger: w.broken}
+	w.billing, w.second = w.over(w.steps), w.over(w.ledger)
 	return w
+}
+
+func (w *walk) over(ledger billing.Ledger) *billing.Service {
+	s, err := billing.New(billing.Deps{
+		Ledger: ledger, Subscriptions: w.Store, Resources: w, Usage: store.NewUsage(w.DB), Rates: w.ledger, Instrument: w.cards, Now: w.Now,
+	})
+	require.NoError(w.T, err)
+	return s
+}
+
+// handle does what a signal asks for, and lets the second service meet it.
+func (w *walk) handle(s billing.Signal, left []message.Message) error {
+	w.steps.then = nil
+	if w.meets != nil {
+		w.steps.then = func() {
+			for _, other := range w.meets(s, left) {
+				if err := w.second.Handle(context.Background(), other); err != nil {
+					require.True(w.T, fault.As(err).Kind.Transient(), "%+v: %v", other, err)
+				}
+			}
+		}
+	}
+	return w.billing.Handle(context.Background(), s)
+}
+
+func signalOf(t testing.TB, m message.Message) (s billing.Signal) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(m.Body, &s))
+	return s
 }
 
 // Resource implements metering.Resources: nothing is metered here.
@@ -65,10 +94,9 @@ func (w *walk) pump() {
 			require.NoError(w.T, json.Unmarshal(m.Body, &work))
 			require.NoError(w.T, w.Service.Work(context.Background(), work))
 		}
-		for _, m := range events {
-			var s billing.Signal
-			require.NoError(w.T, json.Unmarshal(m.Body, &s))
-			if err := w.billing.Handle(context.Background(), s); err != nil {
+		for i, m := range events {
+			s := signalOf(w.T, m)
+			if err := w.handle(s, events[i+1:]); err != nil {
 				require.True(w.T, fault.As(err).Kind.Transient(), "%+v: %v", s, err)
 				w.late = append(w.late, m)
 			}
