@@ -86,10 +86,12 @@ func (p *publication) run(ctx context.Context) error {
 
 // draft fills the pages of a new offer.
 func (p *publication) draft(ctx context.Context) error {
-	plan := func(id, name string) call {
-		return call{method: http.MethodPost, path: p.one("/plans"), body: fields{"planId": id, "name": name,
-			"description": "By the seat.", "pricingModel": "perUser", "markets": []string{"US", "DE"},
-			"terms": []fields{{"termUnit": "P1M", "priceUSD": "10"}, {"termUnit": "P1Y", "priceUSD": "100"}}, "seatsMin": 1, "seatsMax": 500}}
+	plan := func(body fields) call {
+		body["markets"], body["terms"] = []string{"US", "DE"}, []fields{{"termUnit": "P1M", "priceUSD": "10"}, {"termUnit": "P1Y", "priceUSD": "100"}}
+		return call{method: http.MethodPost, path: p.one("/plans"), body: body}
+	}
+	seats := func(id, name string) call {
+		return plan(fields{"planId": id, "name": name, "description": "By the seat.", "pricingModel": "perUser", "seatsMin": 1, "seatsMax": 500})
 	}
 	err := p.each(ctx,
 		p.page("offerSetup", fields{"listingOption": "SellThroughMicrosoft", "leadDestination": fields{
@@ -98,7 +100,10 @@ func (p *publication) draft(ctx context.Context) error {
 		p.page("offerListing", fields{"listing": fields{"name": p.offer.OfferID, "searchResultsSummary": "A sample to integrate with.",
 			"description": "<p>A sample to integrate with.</p>", "privacyPolicyUrl": "https://contoso.example/privacy"}}),
 		p.page("previewAudience", fields{"previewAudience": []string{"olga.owner@contoso.example"}}),
-		plan("silver", "Silver"), plan("gold", "Gold"),
+		p.page("planOverview", fields{"dimensions": []fields{{"dimensionId": "email", "displayName": "E-mails", "unitOfMeasure": "per 100 e-mails"}}}),
+		seats("silver", "Silver"), seats("gold", "Gold"),
+		plan(fields{"planId": "metered", "name": "Metered", "description": "A fee and what you use.", "pricingModel": "flatRate",
+			"meters": []fields{{"dimensionId": "email", "enabled": true, "pricePerUnitUsd": "0.5"}}}),
 	)
 	if err != nil {
 		return err
