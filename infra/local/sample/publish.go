@@ -60,11 +60,14 @@ type fields = map[string]any
 
 func (p *publication) run(ctx context.Context) error {
 	const all = "" // the publisher's offers
-	status, err := p.do(ctx, call{method: http.MethodPost, path: all, body: fields{"offerId": p.offer.OfferID, "offerType": "SaaS", "alias": p.offer.OfferID}})
-	if status != http.StatusConflict { // else it is there
-		if err != nil {
-			return err
-		}
+	if err := p.add(ctx, call{method: http.MethodPost, path: all, body: fields{"offerId": p.offer.OfferID, "offerType": "SaaS", "alias": p.offer.OfferID}}); err != nil {
+		return err
+	}
+	status, err := p.status(ctx)
+	if err != nil {
+		return err
+	}
+	if status == "Draft" { // new, or one whose making broke off
 		if err := p.draft(ctx); err != nil {
 			return err
 		}
@@ -101,12 +104,18 @@ func (p *publication) draft(ctx context.Context) error {
 			"description": "<p>A sample to integrate with.</p>", "privacyPolicyUrl": "https://contoso.example/privacy"}}),
 		p.page("previewAudience", fields{"previewAudience": []string{"olga.owner@contoso.example"}}),
 		p.page("planOverview", fields{"dimensions": []fields{{"dimensionId": "email", "displayName": "E-mails", "unitOfMeasure": "per 100 e-mails"}}}),
-		seats("silver", "Silver"), seats("gold", "Gold"),
-		plan(fields{"planId": "metered", "name": "Metered", "description": "A fee and what you use.", "pricingModel": "flatRate",
-			"meters": []fields{{"dimensionId": "email", "enabled": true, "pricePerUnitUsd": "0.5"}}}),
 	)
 	if err != nil {
 		return err
+	}
+	for _, c := range []call{
+		seats("silver", "Silver"), seats("gold", "Gold"),
+		plan(fields{"planId": "metered", "name": "Metered", "description": "A fee and what you use.", "pricingModel": "flatRate",
+			"meters": []fields{{"dimensionId": "email", "enabled": true, "pricePerUnitUsd": "0.5"}}}),
+	} {
+		if err := p.add(ctx, c); err != nil {
+			return err
+		}
 	}
 	var logo bytes.Buffer
 	if err := png.Encode(&logo, image.NewGray(image.Rect(0, 0, 216, 216))); err != nil {
@@ -149,21 +158,37 @@ func (p *publication) reach(ctx context.Context, status string) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	for {
-		var got struct {
-			Status string `json:"status"`
-		}
-		if _, err := p.do(ctx, call{method: http.MethodGet, path: p.one("/overview"), into: &got}); err != nil {
+		got, err := p.status(ctx)
+		if err != nil {
 			return err
 		}
-		if got.Status == status {
+		if got == status {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("offer %s is %s, not yet %s: %w", p.offer.OfferID, got.Status, status, ctx.Err())
+			return fmt.Errorf("offer %s is %s, not yet %s: %w", p.offer.OfferID, got, status, ctx.Err())
 		case <-time.After(lookAgain):
 		}
 	}
+}
+
+// status is what the overview says of the offer.
+func (p *publication) status(ctx context.Context) (string, error) {
+	var got struct {
+		Status string `json:"status"`
+	}
+	_, err := p.do(ctx, call{method: http.MethodGet, path: p.one("/overview"), into: &got})
+	return got.Status, err
+}
+
+// add makes something, unless it is there.
+func (p *publication) add(ctx context.Context, c call) error {
+	status, err := p.do(ctx, c)
+	if status == http.StatusConflict {
+		return nil
+	}
+	return err
 }
 
 func (p *publication) one(path string) string { return "/" + url.PathEscape(p.offer.OfferID) + path }

@@ -43,7 +43,7 @@ func (p *portal) connect(t *testing.T) sample.Marketplace {
 		case p.refuse != "" && path == p.refuse:
 			w.WriteHeader(http.StatusUnprocessableEntity)
 			return
-		case path == "" && p.there:
+		case (path == "" || strings.HasSuffix(path, "/plans")) && p.there:
 			w.WriteHeader(http.StatusConflict)
 			return
 		case strings.HasSuffix(path, "/overview"):
@@ -72,12 +72,18 @@ func TestPublish(t *testing.T) {
 	require.Equal(t, []string{"PUT /sample-saas/pages/technicalConfiguration", "POST /sample-saas/publish", "POST /sample-saas/golive"}, last)
 	require.Contains(t, p.bodies["/sample-saas/pages/technicalConfiguration"], `"aadApplicationId":"app"`)
 
-	again := &portal{there: true, status: []string{"Preview", "Live"}}
+	broken := &portal{there: true, status: []string{"Draft", "Preview", "Live"}}
+	s.Connect(broken.connect(t))
+	_, err := s.Publish(t.Context(), sample.Offer{})
+	require.NoError(t, err)
+	require.Contains(t, broken.done, "PUT /sample-saas/listing/assets", "a draft whose making broke off is made to the end")
+
+	again := &portal{there: true, status: []string{"Live", "Preview", "Live"}}
 	s.Connect(again.connect(t))
 	got, err := s.Publish(t.Context(), sample.Offer{OfferID: "mine", LandingPageURL: "http://127.0.0.1:1/"})
 	require.NoError(t, err)
 	require.Equal(t, "http://127.0.0.1:1/", got.LandingPageURL)
-	require.Equal(t, []string{"PUT /mine/pages/technicalConfiguration", "POST /mine/publish", "POST /mine/golive"}, again.done, "a draft is there")
+	require.Equal(t, []string{"PUT /mine/pages/technicalConfiguration", "POST /mine/publish", "POST /mine/golive"}, again.done, "it is there")
 }
 
 func TestPublishProblems(t *testing.T) {
@@ -88,7 +94,7 @@ func TestPublishProblems(t *testing.T) {
 	status, body := call(t, "POST", s.URL()+"/offer", "{}")
 	require.Equal(t, 502, status, body)
 	for _, refused := range []string{"/sample-saas/plans", "/sample-saas/uploads", "/sample-saas/publish"} {
-		p := &portal{refuse: refused, status: []string{"Preview"}}
+		p := &portal{refuse: refused, status: []string{"Draft", "Preview"}}
 		s.Connect(p.connect(t))
 		status, body = call(t, "POST", s.URL()+"/offer", "")
 		require.Equal(t, 502, status)
