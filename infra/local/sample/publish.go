@@ -14,10 +14,12 @@ import (
 	"time"
 )
 
-// Offer is what the sample publisher sells: plans silver and gold, per user, 1 to 500 seats.
+// Offer is what the sample publisher sells: plans silver and gold, per user, 1 to 500 seats; or a plan metered, at a
+// flat rate with e-mails.
 type Offer struct {
 	PublisherID       string `json:"publisherId"`       // of an application known here; empty takes the first one
-	OfferID           string `json:"offerId"`           // empty takes sample-saas
+	OfferID           string `json:"offerId"`           // empty takes sample-saas, or sample-metered
+	Metered           bool   `json:"metered,omitempty"` // of a new offer
 	LandingPageURL    string `json:"landingPageUrl"`    // empty takes the page here
 	ConnectionWebhook string `json:"connectionWebhook"` // empty takes the one here
 }
@@ -32,8 +34,12 @@ func (s *Server) Publish(ctx context.Context, o Offer) (Offer, error) {
 	if m == nil || len(m.Apps) == 0 {
 		return o, ErrNotConnected
 	}
+	name := "sample-saas"
+	if o.Metered {
+		name = "sample-metered"
+	}
 	for value, usual := range map[*string]string{
-		&o.PublisherID: m.Apps[0].PublisherID, &o.OfferID: "sample-saas", &o.LandingPageURL: s.URL() + "/landing", &o.ConnectionWebhook: s.URL() + "/webhook",
+		&o.PublisherID: m.Apps[0].PublisherID, &o.OfferID: name, &o.LandingPageURL: s.URL() + "/landing", &o.ConnectionWebhook: s.URL() + "/webhook",
 	} {
 		if *value == "" {
 			*value = usual
@@ -103,16 +109,19 @@ func (p *publication) draft(ctx context.Context) error {
 		p.page("offerListing", fields{"listing": fields{"name": p.offer.OfferID, "searchResultsSummary": "A sample to integrate with.",
 			"description": "<p>A sample to integrate with.</p>", "privacyPolicyUrl": "https://contoso.example/privacy"}}),
 		p.page("previewAudience", fields{"previewAudience": []string{"olga.owner@contoso.example"}}),
-		p.page("planOverview", fields{"dimensions": []fields{{"dimensionId": "email", "displayName": "E-mails", "unitOfMeasure": "per 100 e-mails"}}}),
 	)
 	if err != nil {
 		return err
 	}
-	for _, c := range []call{
-		seats("silver", "Silver"), seats("gold", "Gold"),
-		plan(fields{"planId": "metered", "name": "Metered", "description": "A fee and what you use.", "pricingModel": "flatRate",
-			"meters": []fields{{"dimensionId": "email", "enabled": true, "pricePerUnitUsd": "0.5"}}}),
-	} {
+	plans := []call{seats("silver", "Silver"), seats("gold", "Gold")}
+	if p.offer.Metered { // all plans of an offer have one pricing model
+		plans = []call{
+			p.page("planOverview", fields{"dimensions": []fields{{"dimensionId": "email", "displayName": "E-mails", "unitOfMeasure": "per 100 e-mails"}}}),
+			plan(fields{"planId": "metered", "name": "Metered", "description": "A fee and what you use.", "pricingModel": "flatRate",
+				"meters": []fields{{"dimensionId": "email", "enabled": true, "pricePerUnitUsd": "0.5"}}}),
+		}
+	}
+	for _, c := range plans {
 		if err := p.add(ctx, c); err != nil {
 			return err
 		}

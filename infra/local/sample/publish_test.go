@@ -78,6 +78,12 @@ func TestPublish(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, broken.done, "PUT /sample-saas/listing/assets", "a draft whose making broke off is made to the end")
 
+	metered := &portal{status: []string{"Draft", "Preview", "Live"}}
+	s.Connect(metered.connect(t))
+	status, body = call(t, "POST", s.URL()+"/offer", `{"metered":true}`)
+	require.Equal(t, 200, status, body)
+	require.Contains(t, metered.bodies["/sample-metered/plans"], `"dimensionId":"email"`)
+
 	again := &portal{there: true, status: []string{"Live", "Preview", "Live"}}
 	s.Connect(again.connect(t))
 	got, err := s.Publish(t.Context(), sample.Offer{OfferID: "mine", LandingPageURL: "http://127.0.0.1:1/"})
