@@ -63,11 +63,17 @@ func (r *Report) spread(name string, times []time.Duration) error {
 		return fmt.Errorf("%s: nothing was measured", name)
 	}
 	slices.Sort(times)
-	median, slow := times[n/2], times[n*99/100]
-	r.atMost(name, float64(slow)/float64(median), "ratio", mostSpread, goodSpread)
-	fmt.Fprintf(r.Out, "       median %s, p99 %s, most %s of %d\n",
-		median.Round(time.Millisecond), slow.Round(time.Millisecond), times[n-1].Round(time.Millisecond), n)
+	r.atMost(name, float64(times[n*99/100])/float64(times[n/2]), "ratio", mostSpread, goodSpread)
+	r.times(times)
 	return nil
+}
+
+// times prints what some requests took, in order.
+func (r *Report) times(sorted []time.Duration) {
+	if n := len(sorted); n > 0 {
+		fmt.Fprintf(r.Out, "       median %s, p99 %s, most %s of %d\n",
+			sorted[n/2].Round(time.Millisecond), sorted[n*99/100].Round(time.Millisecond), sorted[n-1].Round(time.Millisecond), n)
+	}
 }
 
 // JSON is the report as bench.json holds it.

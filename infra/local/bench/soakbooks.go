@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,9 @@ func (s *soak) compare(ctx context.Context, r *Report) error {
 		return err
 	}
 	v.figures(r, fmt.Sprintf("metering for %s with %d × SIGKILL: ", s.For, s.SoakOptions.Kills))
-	return r.spread(fmt.Sprintf("metering for %s: batch of %d, %d callers: p99 ÷ median", s.For, batchSize, s.Callers), s.times)
+	slices.Sort(s.times) // of a machine on which the same handler also counts and charges; meteringFigures judges it alone
+	r.times(s.times)
+	return nil
 }
 
 // compareEvents looks whether exactly the accepted events are kept.
