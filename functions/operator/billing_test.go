@@ -85,7 +85,7 @@ func TestBadInputOfBilling(t *testing.T) {
 		{"PUT", "/operator/v1/billing/instruments/" + payer, `{"state":"valid","next":"declined"}`, 400, "InvalidType", "next"},
 		{"PUT", "/operator/v1/billing/instruments/" + payer, `{"state":"valid","next":["valid","poor"]}`, 400, "InvalidValue", "next[1]"},
 		{"PUT", "/operator/v1/billing/instruments/" + payer, `{"state":"valid","next":[` + strings.Repeat(`"valid",`, 100) + `"valid"]}`, 400, "InvalidValue", "next"},
-		{"GET", "/operator/v1/billing/collections/nothing", "", 404, "NotFound", ""},
+		{"GET", "/operator/v1/billing/collections/nothing", "", 404, "NotFound", "subscriptionId"},
 		{"GET", "/operator/v1/ledger/verify?account=platform:cash", "", 400, "InvalidValue", "currency"},
 		{"GET", "/operator/v1/ledger/verify?currency=USD", "", 400, "InvalidValue", "account"},
 		{"GET", "/operator/v1/ledger/verify?account=platform:cash&currency=USD", "", 404, "NotFound", "account"},

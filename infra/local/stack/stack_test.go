@@ -104,8 +104,8 @@ func startStack(t *testing.T, o stack.Options) *stack.Stack {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		log.Close()
-		if t.Failed() {
-			t.Log(strings.Join(warnings(t, path), "\n"))
+		if list := warnings(t, path); t.Failed() && len(list) > 0 {
+			t.Log(strings.Join(list, "\n"))
 		}
 	})
 	o.Log = log
