@@ -66,8 +66,9 @@ func remember[V any](size int) *lru.Cache[string, V] {
 }
 
 // partitionDigits are those of an id that name its partition: the publisher's group and the time without what passes
-// in 65 seconds.
-const partitionDigits = 13
+// in 4 seconds. What is bought in a moment is written together; a longer one makes partitions that grow with a rush of
+// customers, and with them the time of each write.
+const partitionDigits = 16
 
 // partitionOf is where a subscription and all that belongs to it lies.
 func partitionOf(id string) string {

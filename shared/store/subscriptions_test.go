@@ -124,12 +124,12 @@ func TestSubscriptionsRoundTrip(t *testing.T) {
 	require.NoError(t, s.Save(ctx, change))
 	require.True(t, fault.Is(s.Save(ctx, change), fault.StaleETag), "the ETag that was read is spent")
 	require.Len(t, outbox.Messages(message.Webhooks), 2)
-	first, err := db.Table("subscriptions").Get(ctx, "group|"+id[:13], "sub|"+id)
+	first, err := db.Table("subscriptions").Get(ctx, "group|"+id[:16], "sub|"+id)
 	require.NoError(t, err)
 	got, err = s.Subscription(ctx, id)
 	require.NoError(t, err)
 	require.NoError(t, s.Save(ctx, subscription.Change{Subscription: got}))
-	second, err := db.Table("subscriptions").Get(ctx, "group|"+id[:13], "sub|"+id)
+	second, err := db.Table("subscriptions").Get(ctx, "group|"+id[:16], "sub|"+id)
 	require.NoError(t, err)
 	require.NotEqual(t, string(first.Data), string(second.Data), "two acts never leave the same row")
 	stored, err := s.Operation(ctx, id, o.ID)
@@ -149,7 +149,7 @@ func TestListsSkipWhatWasNeverBought(t *testing.T) {
 	s := store.NewSubscriptions(db)
 	var ids []string
 	for i := range 7 {
-		at := now.Add(time.Duration(i) * 20 * time.Second) // over several partitions
+		at := now.Add(time.Duration(i) * 1500 * time.Millisecond) // over several partitions
 		sub := example(subscription.NewID("contoso", at, uuid.NewString()), at)
 		ids = append(ids, sub.ID)
 		require.NoError(t, s.Create(ctx, sub))
@@ -166,7 +166,7 @@ func TestListsSkipWhatWasNeverBought(t *testing.T) {
 	foreign.PublisherID = "fabrikam"
 	data, err := json.Marshal(foreign)
 	require.NoError(t, err)
-	_, err = db.Table("subscriptions").Apply(ctx, table.Op{Action: table.Insert, Row: table.Row{Partition: "group|" + foreign.ID[:13], Key: "sub|" + foreign.ID, Data: data}})
+	_, err = db.Table("subscriptions").Apply(ctx, table.Op{Action: table.Insert, Row: table.Row{Partition: "group|" + foreign.ID[:16], Key: "sub|" + foreign.ID, Data: data}})
 	require.NoError(t, err)
 	require.Error(t, s.Create(ctx, example(uuid.NewString(), now)), "an id that no list would lead to")
 

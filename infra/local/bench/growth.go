@@ -20,7 +20,7 @@ import (
 const publisher = "contoso"
 
 // partition is where the store keeps a subscription.
-func partition(id string) string { return "group|" + id[:13] }
+func partition(id string) string { return "group|" + id[:16] }
 
 // crowd gives the publisher n copies of a subscription, bought one a second, straight in the store, because buying
 // 50,000 would take the time of all other figures together.
